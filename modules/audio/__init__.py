@@ -1,0 +1,1 @@
+"""Sound: buffers, decoding, resampling, transcripts and the formats they are written in."""

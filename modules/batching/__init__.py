@@ -1,0 +1,1 @@
+"""Decisions about pieces: where to cut segments, how long a chunk is."""

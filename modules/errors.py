@@ -1,0 +1,46 @@
+"""Every error Onbeat raises on purpose. Each is also the builtin a caller would expect."""
+
+
+class OnbeatError(Exception):
+    """Something Onbeat was asked to do could not be done; the text says what was tried and what to do."""
+
+
+class AudioError(OnbeatError, ValueError):
+    """Samples handed to Onbeat are not what it takes: wrong type, shape, rate, or NaN or infinite values."""
+
+
+class DecodeError(OnbeatError, OSError):
+    """A recording could not be decoded; the text names the decoders tried and what each said."""
+
+
+class ConfigError(OnbeatError, ValueError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class ModelError(OnbeatError, RuntimeError):
+    """A model is missing, cannot be loaded or failed while running."""
+
+
+class StageFailed(OnbeatError, RuntimeError):
+    """A stage raised on one payload; the payload's neighbours are not affected."""
+
+
+class OutputError(OnbeatError, OSError):
+    """Results could not be written where they were asked for."""
+
+
+class Overloaded(OnbeatError, RuntimeError):
+    """The engine cannot take this now without breaking its promise to what it has already accepted."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        """Keep `retry_after_s`, the seconds after which trying again is worth it."""
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlineExceeded(OnbeatError, TimeoutError):
+    """A chunk or a call was not answered within its deadline."""
+
+
+class Cancelled(OnbeatError):
+    """Native work was told to stop and stopped; raised inside a worker, never shown to a caller who awaits."""

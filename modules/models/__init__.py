@@ -1,0 +1,1 @@
+"""Models: the ONNX Runtime door."""

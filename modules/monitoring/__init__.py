@@ -1,0 +1,1 @@
+"""What is measured: histograms, targets, the resources of this machine."""

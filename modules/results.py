@@ -1,0 +1,86 @@
+"""The records of a run: one `FileResult` an input and one `Summary`, with the fields `results.jsonl` has."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from modules.audio.transcript import TranscriptSegment
+
+
+class Status(StrEnum):
+    """How an input ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an input was not done: `kind` is the error's class name, `message` one line for a person."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyQuantiles:
+    """Chunk latency in milliseconds; all zero when there was no chunk."""
+
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time of one input went, in seconds; `on_time` is the fraction of chunks within the target.
+
+    `decode_s` and `model_s` are summed over workers, so together they may exceed `wall_s`.
+    A chunk of a file counts as available when the engine asks for it: a file can always supply the next.
+    """
+
+    wall_s: float = 0.0
+    decode_s: float = 0.0
+    model_s: float = 0.0
+    chunks: int = 0
+    chunk_latency_ms: LatencyQuantiles = LatencyQuantiles()
+    on_time: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one input. `backend` names the recogniser, `why` the reason it was chosen."""
+
+    path: str
+    status: Status
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+    decoder: str = ""
+    backend: str = ""
+    why: str = ""
+    text: str = ""
+    segments: tuple[TranscriptSegment, ...] = ()
+    timing: Timing = Timing()
+    cache_hit: bool = False
+    error: Failure | None = None
+
+    def __post_init__(self) -> None:
+        if (self.status is Status.OK) == (self.error is not None):
+            raise ValueError(f"status {self.status} does not go with error {self.error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in one line; `realtime_factor` is audio seconds per wall second, `peak_memory_mb` 0 when unknown."""
+
+    files: int
+    ok: int
+    failed: int
+    skipped: int
+    audio_s: float
+    wall_s: float
+    realtime_factor: float
+    peak_memory_mb: float
+    interrupted: bool = False

@@ -1,0 +1,1 @@
+"""Stages: the protocols, and one file for each role and backend."""
