@@ -1,0 +1,1 @@
+"""Folder jobs: find the recordings, run them, write what came of them."""

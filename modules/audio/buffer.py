@@ -34,7 +34,7 @@ class AudioBuffer:
             )
         if not 1 <= self.sample_rate <= MAX_SAMPLE_RATE_HZ:
             raise AudioError(f"sample_rate must be 1 to {MAX_SAMPLE_RATE_HZ} Hz, got {self.sample_rate}")
-        if self.samples.ndim == 2 and not 1 <= self.samples.shape[1] <= MAX_CHANNELS:
+        if self.samples.ndim > 1 and not 1 <= self.samples.shape[1] <= MAX_CHANNELS:
             raise AudioError(f"channels must be 1 to {MAX_CHANNELS}, got {self.samples.shape[1]}")
 
     @classmethod

@@ -6,39 +6,41 @@ A stage never awaits, starts no thread and reads no clock: the engine decides wh
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-In = TypeVar("In", contravariant=True)
-Out = TypeVar("Out", covariant=True)
+Payload_contra = TypeVar("Payload_contra", contravariant=True)
+Output_co = TypeVar("Output_co", covariant=True)
 State = TypeVar("State")
 
 
-class BatchStage(Protocol[In, Out]):
+class BatchStage(Protocol[Payload_contra, Output_co]):
     """A stage without memory: payloads of any streams may share one call."""
 
-    def process(self, batch: Sequence[In]) -> Sequence[Out]:
+    def process(self, batch: Sequence[Payload_contra]) -> Sequence[Output_co]:
         """One output for each payload, in the same order."""
         ...
 
 
-class RecurrentStage(Protocol[State, In, Out]):
+class RecurrentStage(Protocol[State, Payload_contra, Output_co]):
     """A stage whose memory of a stream is a value that the engine carries, so streams can share one call."""
 
     def initial_state(self) -> State:
         """What a stream that has just begun remembers."""
         ...
 
-    def process(self, states: Sequence[State], batch: Sequence[In]) -> tuple[Sequence[State], Sequence[Out]]:
+    def process(
+        self, states: Sequence[State], batch: Sequence[Payload_contra]
+    ) -> tuple[Sequence[State], Sequence[Output_co]]:
         """New states and outputs, each in the order of `batch`."""
         ...
 
 
-class Session(Protocol[In, Out]):
+class Session(Protocol[Payload_contra, Output_co]):
     """What one stream remembers inside one stage; used by one worker at a time."""
 
-    def feed(self, payload: In) -> Sequence[Out]:
+    def feed(self, payload: Payload_contra) -> Sequence[Output_co]:
         """What the stage can say after this payload; often nothing yet."""
         ...
 
-    def finish(self) -> Sequence[Out]:
+    def finish(self) -> Sequence[Output_co]:
         """What is still owed when the input has ended; the session is spent afterwards."""
         ...
 
@@ -47,9 +49,9 @@ class Session(Protocol[In, Out]):
         ...
 
 
-class SessionStage(Protocol[In, Out]):
+class SessionStage(Protocol[Payload_contra, Output_co]):
     """A stage whose memory cannot be carried as a value."""
 
-    def open(self) -> Session[In, Out]:
+    def open(self) -> Session[Payload_contra, Output_co]:
         """A session for one stream."""
         ...
