@@ -1,4 +1,7 @@
-"""The records of a run: one `FileResult` an input and one `Summary`, with the fields `results.jsonl` has."""
+"""The records of a run: one `FileResult` an input and one `Summary`, with the fields `results.jsonl` has.
+
+How they are written stands in `results_json.py`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +50,10 @@ class Timing:
     chunk_latency_ms: LatencyQuantiles = LatencyQuantiles()
     on_time: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.on_time <= 1:
+            raise ValueError(f"on_time must be 0 to 1, got {self.on_time}")
+
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
@@ -69,6 +76,8 @@ class FileResult:
     def __post_init__(self) -> None:
         if (self.status is Status.OK) == (self.error is not None):
             raise ValueError(f"status {self.status} does not go with error {self.error}")
+        if not 0 <= self.duration_s < float("inf"):
+            raise ValueError(f"duration_s must be 0 or more and finite, got {self.duration_s}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +93,7 @@ class Summary:
     realtime_factor: float
     peak_memory_mb: float
     interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.ok, self.failed, self.skipped) < 0 or self.ok + self.failed + self.skipped > self.files:
+            raise ValueError(f"ok, failed and skipped must be 0 or more and together at most files: {self}")

@@ -1,5 +1,6 @@
 """`AudioBuffer`: samples in memory with their rate and their place in the stream. Cutting gives views."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -78,6 +79,12 @@ class AudioBuffer:
         """Frames `start` to `end` (not included) as a view; `start_s` moves along."""
         assert start >= 0, start
         return AudioBuffer(self.samples[start:end], self.sample_rate, self.start_s + start / self.sample_rate)
+
+    def blocks(self, block_s: float) -> Iterator["AudioBuffer"]:
+        """Consecutive views of `block_s` seconds, the last one shorter."""
+        step = max(1, round(block_s * self.sample_rate))
+        for start in range(0, self.frames, step):
+            yield self.cut(start, start + step)
 
     def mono(self, channel: int | None = None) -> "AudioBuffer":
         """One channel: the mean of all of them, or number `channel` from 0, as a view where there is no need to mix.

@@ -1,0 +1,20 @@
+"""How the program ends, told to whoever started it."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes; scripts may rely on them."""
+
+    WELL = 0
+    """Everything that was asked for was done."""
+    FAILED = 1
+    """The run failed as a whole."""
+    USAGE = 2
+    """The command line or the settings were wrong; nothing was begun."""
+    SOME_FAILED = 3
+    """The run went on to its end, but some files failed."""
+    INTERRUPTED = 130
+    """Ctrl-C: 128 and the number of SIGINT."""
+    TERMINATED = 143
+    """128 and the number of SIGTERM."""

@@ -1,0 +1,181 @@
+"""How a run shows its progress on stderr: a live display, plain lines, JSON lines, or nothing."""
+
+import json
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from modules.results import FileResult, Status
+
+_SHOWN_FILES = 6
+
+KEPT_RESULTS = 20
+"""Results kept to be shown when the run is over."""
+
+
+class ProgressKind(StrEnum):
+    """The choices of `--progress`; `auto` is `rich` on a terminal and `none` elsewhere."""
+
+    AUTO = "auto"
+    RICH = "rich"
+    PLAIN = "plain"
+    JSON = "json"
+    NONE = "none"
+
+
+class Tally:
+    """How far a run is: an observer that counts and shows nothing."""
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self.counts = dict.fromkeys(Status, 0)
+        self.current: dict[Path, float] = {}
+        self.finished_audio_s = 0.0
+        self.first: list[FileResult] = []
+        self.started_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Nothing is shown."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing was shown."""
+
+    @property
+    def audio_s(self) -> float:
+        """Seconds of audio done, those of unfinished files included."""
+        return self.finished_audio_s + sum(self.current.values())
+
+    @property
+    def realtime_factor(self) -> float:
+        """Audio seconds per wall second so far."""
+        return self.audio_s / max(time.monotonic() - self.started_s, 1e-9)
+
+    @property
+    def done(self) -> int:
+        """Inputs finished in whatever way."""
+        return sum(self.counts.values())
+
+    def started(self, path: Path) -> None:
+        """An input is being worked on."""
+        self.current[path] = 0.0
+
+    def heard(self, path: Path, audio_s: float) -> None:
+        """So many more seconds of it have been recognised."""
+        self.current[path] += audio_s
+
+    def finished(self, result: FileResult) -> None:
+        """An input is done: what was skipped or failed is told."""
+        self.count(result)
+        if result.error is not None:
+            self.tell(f"{result.status}: {result.path}: {result.error.message}")
+
+    def count(self, result: FileResult) -> None:
+        """Take an input's end into the tally."""
+        self.current.pop(Path(result.path), None)
+        self.counts[result.status] += 1
+        self.finished_audio_s += result.duration_s
+        if result.status is Status.OK and len(self.first) < KEPT_RESULTS:
+            self.first.append(result)
+
+    def tell(self, line: str) -> None:
+        """Write one line to stderr, whole."""
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is where the program speaks
+
+    def line(self) -> str:
+        """The state in one line."""
+        failed, skipped = self.counts[Status.FAILED], self.counts[Status.SKIPPED]
+        return (
+            f"{self.done} files done ({failed} failed, {skipped} skipped), {len(self.current)} under way, "
+            f"{self.audio_s / 60:.1f} min of audio, {self.realtime_factor:.1f}x real time"
+        )
+
+
+class PlainProgress(Tally):
+    """A line at each input's end."""
+
+    def finished(self, result: FileResult) -> None:
+        """Count, then tell."""
+        super().finished(result)
+        self.tell(self.line())
+
+
+class JsonProgress(Tally):
+    """A JSON object a line, with its `type`: `started`, `finished`."""
+
+    def started(self, path: Path) -> None:
+        """An input is being worked on."""
+        super().started(path)
+        self._tell_json(type="started", path=str(path))
+
+    def finished(self, result: FileResult) -> None:
+        """An input is done."""
+        self.count(result)
+        self._tell_json(
+            type="finished",
+            path=result.path,
+            status=result.status,
+            message=result.error.message if result.error else None,
+            files=self.done,
+            audio_s=round(self.audio_s, 3),
+            realtime_factor=round(self.realtime_factor, 3),
+        )
+
+    def _tell_json(self, **fields: object) -> None:
+        self.tell(json.dumps(fields, ensure_ascii=True))
+
+
+class RichProgress(Tally):
+    """A display at the bottom of the terminal, drawn anew a few times a second."""
+
+    def __init__(self) -> None:
+        """Prepare the display."""
+        super().__init__()
+        self._live = Live(
+            get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the display away: the summary comes instead."""
+        self._live.stop()
+
+    def tell(self, line: str) -> None:
+        """Write one line above the display."""
+        self._live.console.print(Text(line), soft_wrap=True)
+
+    def _draw(self) -> RenderableType:
+        files = Table.grid(padding=(0, 2))
+        shown = list(self.current.items())[:_SHOWN_FILES]
+        for path, audio_s in shown:
+            files.add_row(Text("  "), Text(path.name, overflow="ellipsis", no_wrap=True), Text(f"{audio_s:.0f} s"))
+        more = len(self.current) - len(shown)
+        rest = [Text(f"    and {more} more", style="dim")] if more > 0 else []
+        return Group(
+            ProgressBar(total=None, pulse=True, width=40), Text(self.line(), style="bold"), files, *rest
+        )
+
+
+def progress(kind: ProgressKind) -> Tally:
+    """The progress display of that kind, for this stderr."""
+    if kind is ProgressKind.AUTO:
+        kind = ProgressKind.RICH if sys.stderr.isatty() else ProgressKind.NONE
+    kinds = {ProgressKind.RICH: RichProgress, ProgressKind.PLAIN: PlainProgress, ProgressKind.JSON: JsonProgress}
+    return kinds.get(kind, Tally)()

@@ -1,0 +1,67 @@
+"""Ctrl-C and SIGTERM: the first one cancels and lets what is finished be written, a second one ends the program."""
+
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+
+from engine.cli.exits import Exit
+from modules.errors import OnbeatError
+
+GRACE_S = 1.5
+"""What native code gets to come back in, such as a model that is being loaded; then the program ends without it."""
+
+_CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+
+Answer = TypeVar("Answer")
+
+
+class Interrupted(OnbeatError):
+    """The user or the system asked the program to end; `code` is what it ends with."""
+
+    def __init__(self, code: Exit) -> None:
+        super().__init__("interrupted" if code is Exit.INTERRUPTED else "terminated")
+        self.code = code
+
+
+def run_interruptible(main: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The answer of `main`, run in an event loop. Raises `Interrupted` when a signal ended it, after its clean-up."""
+    return anyio.run(_guarded, main)
+
+
+async def _guarded(main: Callable[[], Awaitable[Answer]]) -> Answer:
+    code: Exit | None = None
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        nonlocal code
+        with anyio.open_signal_receiver(*_CODES) as signals:
+            async for received in signals:
+                if code is not None:
+                    _leave(code)
+                code = _CODES[received]
+                scope.cancel()
+                tasks.start_soon(_leave_after_grace, code)
+
+    async with anyio.create_task_group() as tasks:
+        with anyio.CancelScope() as scope:
+            tasks.start_soon(watch, scope)
+            answer = await main()
+        tasks.cancel_scope.cancel()
+    if code is not None:
+        raise Interrupted(code)
+    return answer
+
+
+async def _leave_after_grace(code: Exit) -> None:
+    await anyio.sleep(GRACE_S)
+    _leave(code)
+
+
+def _leave(code: Exit) -> None:
+    """End at once: every line of results that was written is whole, and child processes end with their pipes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,160 @@
+"""Recognition with Vosk: the one door to the `vosk` package.
+
+A recogniser is fed in a fixed grain, because Vosk looks for endpoints only when a feed returns: results must not depend
+on how audio arrived. One recogniser belongs to one stream; the model behind it is shared by all.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modules.audio.buffer import AudioBuffer
+from modules.audio.grains import GrainCutter, to_pcm16
+from modules.audio.transcript import TranscriptSegment, Word
+from modules.errors import Cancelled, ModelError
+
+GRAIN_S: Final = 0.2
+_DEFAULT_RATE_HZ: Final = 16_000
+
+
+class VoskRecogniser:
+    """A `SessionStage`: mono audio at the model's rate in, transcripts with word times out.
+
+    With `endpoints` a segment ends where Vosk hears one, as its own programs do; without, only where the stream ends:
+    right for audio already cut at silences, since Vosk's own limit of 20 s would split words.
+    """
+
+    def __init__(self, model_folder: Path, *, endpoints: bool, log_level: int = -1) -> None:
+        """Load the model in `model_folder`. Raises `ModelError` when there is none or Vosk refuses it."""
+        self.sample_rate = _sample_rate(model_folder)
+        self.endpoints = endpoints
+        self._vosk: Any = _load_vosk(log_level)
+        try:
+            self._model: Any = self._vosk.Model(str(model_folder))
+        except Exception as error:  # vosk raises bare Exception
+            raise ModelError(f"Vosk cannot load the model in {model_folder}: {error}") from error
+
+    def open(self) -> "VoskSession":
+        """A recogniser for one stream."""
+        try:
+            recogniser = self._vosk.KaldiRecognizer(self._model, float(self.sample_rate))
+        except Exception as error:  # as above
+            raise ModelError(f"Vosk cannot make a recogniser: {error}") from error
+        recogniser.SetWords(True)  # noqa: FBT003 - the library's own signature
+        return VoskSession(recogniser, sample_rate=self.sample_rate, endpoints=self.endpoints)
+
+    def close(self) -> None:
+        """Nothing is held outside this process."""
+
+
+class VoskSession:
+    """One stream's recogniser; word times are seconds of the stream, counted from the first buffer's `start_s`."""
+
+    def __init__(self, recogniser: Any, *, sample_rate: int, endpoints: bool) -> None:  # noqa: ANN401 - untyped library
+        """Own `recogniser`, which has heard nothing yet."""
+        self._recogniser = recogniser
+        self._grains = GrainCutter(round(GRAIN_S * sample_rate))
+        self._endpoints = endpoints
+        self._start_s: float | None = None
+        self._end_s = 0.0
+        self._cancelled = False
+
+    def feed(self, payload: AudioBuffer) -> list[TranscriptSegment]:
+        """The segments that ended inside this buffer, which is none without endpoints."""
+        if self._start_s is None:
+            self._start_s = payload.start_s
+        self._end_s = payload.end_s
+        return [segment for grain in self._grains.push(payload.samples) for segment in self._hear(grain)]
+
+    def finish(self) -> list[TranscriptSegment]:
+        """The last words."""
+        rest = self._grains.rest()
+        return (self._hear(rest) if len(rest) else []) + self._segments(self._recogniser.FinalResult())
+
+    def cancel(self) -> None:
+        """Stop before the next grain."""
+        self._cancelled = True
+
+    def _hear(self, grain: NDArray[np.float32]) -> list[TranscriptSegment]:
+        """The segment that ends with this grain, where endpoints are wanted and Vosk hears one."""
+        if self._cancelled:
+            raise Cancelled("the recogniser was told to stop")
+        try:
+            is_endpoint = self._recogniser.AcceptWaveform(to_pcm16(grain))
+        except Exception as error:  # vosk raises bare Exception
+            raise ModelError(f"Vosk failed on {len(grain)} samples: {error}") from error
+        return self._segments(self._recogniser.Result()) if is_endpoint and self._endpoints else []
+
+    def _segments(self, answer: str) -> list[TranscriptSegment]:
+        offset_s = self._start_s or 0.0
+        words = tuple(
+            Word(item["word"], offset_s + item["start"], offset_s + item["end"], min(1.0, item["conf"]))
+            for item in json.loads(answer).get("result", ())
+        )
+        if not words:
+            return []
+        start_s, end_s = (words[0].start_s, words[-1].end_s) if self._endpoints else (offset_s, self._end_s)
+        text = " ".join(word.word for word in words)
+        return [TranscriptSegment(min(start_s, words[0].start_s), max(end_s, words[-1].end_s), text, words)]
+
+
+def is_model(folder: Path) -> bool:
+    """Whether `folder` looks like a Vosk model, in the present layout or the flat one of old models."""
+    return (folder / "am" / "final.mdl").is_file() or (folder / "final.mdl").is_file()
+
+
+def download_model(language: str) -> Path:
+    """Let Vosk download its small model for `language` into its cache, unless it is there already.
+
+    Raises `ModelError` when there is no network or no such model; Vosk itself would end the process.
+    """
+    vosk = _load_vosk(log_level=-1)
+    try:
+        return Path(vosk.Model.get_model_by_lang(vosk.Model, language))
+    except (Exception, SystemExit) as error:
+        raise ModelError(
+            f"no Vosk model for {language!r} could be downloaded ({type(error).__name__}: {error}); "
+            "download one by hand and name its folder with --vosk-model"
+        ) from error
+
+
+def _load_vosk(log_level: int) -> Any:  # noqa: ANN401 - untyped library
+    import vosk  # noqa: PLC0415 - 0.1 s with its HTTP client, paid only by those who use it
+
+    vosk.SetLogLevel(log_level)  # before any model; VOSK_LOG_LEVEL is read by our settings, never by Vosk
+    return vosk
+
+
+def _sample_rate(model_folder: Path) -> int:
+    """The rate in Hz the model was trained at, from its `mfcc.conf`; 16 kHz where it does not say."""
+    if not is_model(model_folder):
+        raise ModelError(f"no Vosk model in {model_folder}: it has no am/final.mdl")
+    for name in ("conf/mfcc.conf", "mfcc.conf"):
+        path = model_folder / name
+        for line in path.read_text(errors="replace").splitlines() if path.is_file() else ():
+            key, _, value = line.partition("=")
+            if key.strip() == "--sample-frequency":
+                return _rate(value, path)
+    return _DEFAULT_RATE_HZ
+
+
+def _rate(value: str, path: Path) -> int:
+    try:
+        return int(float(value.partition("#")[0]))
+    except ValueError as error:
+        raise ModelError(f"{path} has a sample frequency that is no number: {value!r}") from error
+
+
+def cached_models(language: str, folders: Sequence[Path]) -> list[Path]:
+    """The models for `language` in `folders`, named as Vosk names them, in the order of folders and names."""
+    return [
+        model
+        for folder in folders
+        if folder.is_dir()
+        for model in sorted(folder.iterdir())
+        if model.name.startswith((f"vosk-model-small-{language}", f"vosk-model-{language}")) and is_model(model)
+    ]

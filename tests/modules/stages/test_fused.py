@@ -1,0 +1,47 @@
+"""Session stages in a row."""
+
+from modules.stages.fused import FusedSession, through
+
+
+class Doubler:
+    """Gives every payload twice, and one more at the end."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_cancelled = False
+
+    def feed(self, payload: str) -> list[str]:
+        return [payload + self.name] * 2
+
+    def finish(self) -> list[str]:
+        return [f"end-{self.name}"]
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+def test_a_payload_walks_through_all_sessions() -> None:
+    """Each is fed what the one before gave."""
+    assert FusedSession([Doubler("a"), Doubler("b")]).feed("x") == ["xab"] * 4
+
+
+def test_what_one_session_gives_at_its_end_is_fed_to_those_after_it() -> None:
+    """Nothing is lost at the end of a stream, and the order is front to back."""
+    assert FusedSession([Doubler("a"), Doubler("b")]).finish() == ["end-ab", "end-ab", "end-b"]
+
+
+def test_a_row_of_none_passes_everything() -> None:
+    """A pipeline may have nothing to do."""
+    assert list(through(["x", "y"], FusedSession([]))) == ["x", "y"]
+
+
+def test_through_ends_with_the_ending() -> None:
+    """The ending of the session comes after its last payload."""
+    assert list(through(["x"], Doubler("a"))) == ["xa", "xa", "end-a"]
+
+
+def test_cancelling_the_row_cancels_every_session() -> None:
+    """None is forgotten."""
+    sessions = [Doubler("a"), Doubler("b")]
+    FusedSession(sessions).cancel()
+    assert all(session.is_cancelled for session in sessions)
