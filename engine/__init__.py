@@ -1,3 +1,51 @@
 """Onbeat: an asyncio engine that runs audio through models and keeps every chunk on time."""
 
-__version__ = "0.1.0"
+from engine.config import BatchProcessingConfig, LoadedConfig, load_config
+from engine.jobs.run import JobRequest
+from engine.processor import AsyncAudioProcessor, process_audio_file
+from engine.version import __version__
+from modules.audio.buffer import AudioBuffer
+from modules.audio.formats import TranscriptFormat
+from modules.audio.transcript import TranscriptSegment, Word
+from modules.errors import (
+    AudioError,
+    ConfigError,
+    DeadlineExceeded,
+    DecodeError,
+    ModelError,
+    OnbeatError,
+    OutputError,
+    Overloaded,
+    StageFailed,
+)
+from modules.monitoring.targets import PerformanceTarget
+from modules.results import Failure, FileResult, Status, Summary, Timing
+
+__all__ = [
+    "AsyncAudioProcessor",
+    "AudioBuffer",
+    "AudioError",
+    "BatchProcessingConfig",
+    "ConfigError",
+    "DeadlineExceeded",
+    "DecodeError",
+    "Failure",
+    "FileResult",
+    "JobRequest",
+    "LoadedConfig",
+    "ModelError",
+    "OnbeatError",
+    "OutputError",
+    "Overloaded",
+    "PerformanceTarget",
+    "StageFailed",
+    "Status",
+    "Summary",
+    "Timing",
+    "TranscriptFormat",
+    "TranscriptSegment",
+    "Word",
+    "__version__",
+    "load_config",
+    "process_audio_file",
+]

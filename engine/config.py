@@ -103,7 +103,7 @@ class BatchProcessingConfig(_Settings):
     max_segment_s: float = Field(
         default=30, ge=0.1, le=3600, description="Seconds of speech from which the shortest silence ends a segment."
     )
-    min_silence_s: float = Field(default=0.3, ge=0.01, le=10, description="Shortest silence that ends a segment.")
+    min_silence_s: float = Field(default=0.2, ge=0.01, le=10, description="Shortest silence that ends a segment.")
     segment_padding_s: float = Field(default=0.3, ge=0, le=5, description="Seconds kept before and after a segment.")
     speech_threshold: float = Field(default=0.5, ge=0.01, le=0.99, description="Probability at which speech begins.")
     max_memory_mb: int = Field(default=512, ge=64, le=1_048_576, description="Most memory beside the models, in MB.")

@@ -7,12 +7,12 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-from modules.monitoring.histogram import LatencyHistogram
 
 from engine.failures import first_error
 from engine.pipeline import Pipeline
@@ -20,6 +20,7 @@ from engine.workers import Workers
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.batching.chunks import ChunkSizer
+from modules.monitoring.histogram import LatencyHistogram
 from modules.stages.protocols import Session
 from modules.stages.segmenter import SpeechPiece
 
@@ -81,16 +82,18 @@ class Flow:
         """Pull blocks until there are none, and send each piece of speech to its segment's task."""
         send: MemoryObjectSendStream[AudioBuffer] | None = None
         is_over = False
-        while not is_over:
-            pieces, is_over = await self._parts.workers.run(self._pull, cancel=self._segmenter.cancel)
-            for piece in pieces:
-                send = send or await self._begin(piece.segment, tasks)
-                await send.send(piece.audio)
-                if piece.is_last:
-                    send.close()
-                    send = None
-        if send:
-            send.close()
+        try:
+            while not is_over:
+                pieces, is_over = await self._parts.workers.run(self._pull, cancel=self._segmenter.cancel)
+                for piece in pieces:
+                    send = send or await self._begin(piece.segment, tasks)
+                    await send.send(piece.audio)
+                    if piece.is_last:
+                        send.close()
+                        send = None
+        finally:
+            if send:
+                send.close()
 
     def _pull(self) -> tuple[Sequence[SpeechPiece], bool]:
         """On a worker: the pieces of speech of the next block, and whether it was the end."""
@@ -135,7 +138,7 @@ class Flow:
         while piece.frames:
             frames = min(piece.frames, math.ceil(self._parts.sizer.chunk_s() * piece.sample_rate))
             chunk, piece = piece.cut(0, frames), piece.cut(frames)
-            found += await self._hop(session, lambda chunk=chunk: session.feed(chunk), audio_s=chunk.duration_s)
+            found += await self._hop(session, partial(session.feed, chunk), audio_s=chunk.duration_s)
             self._parts.on_heard(chunk.duration_s)
         return found
 

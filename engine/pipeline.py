@@ -5,11 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from modules.audio.resample import Resampler
-
 from engine.config import BatchProcessingConfig
 from modules.audio.buffer import AudioBuffer
 from modules.audio.downmix import Downmix
+from modules.audio.resample import Resampler
 from modules.batching.segments import SegmentRules
 from modules.models.digest import tree_digest
 from modules.models.onnx import OnnxModel

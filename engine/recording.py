@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
-from modules.audio.decode import open_audio
-from modules.audio.source import Source, name_of
 
 from engine.flow import BLOCK_S, Flow, FlowCounts, FlowParts
 from modules.audio.buffer import AudioBuffer
+from modules.audio.decode import open_audio
+from modules.audio.source import Source, name_of
 from modules.audio.transcript import TranscriptSegment
 from modules.errors import OnbeatError
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Timing

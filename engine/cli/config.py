@@ -74,11 +74,11 @@ def _explanations(loaded: LoadedConfig) -> list[tuple[str, str, str, str]]:
 
 
 def _table(loaded: LoadedConfig) -> Table:
-    table = Table("setting", "value", "from", "meaning", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table("setting", "value", "where from, and meaning", box=SIMPLE_HEAD, pad_edge=False)
     table.columns[0].no_wrap = True
     for name, value, origin, sentence in _explanations(loaded):
         style = "dim" if origin == "default" else "bold"
-        table.add_row(Text(name, style), Text(value, style), Text(origin, style), Text(sentence))
+        table.add_row(Text(name, style), Text(value, style), Text.assemble((origin, style), "\n", sentence))
     return table
 
 

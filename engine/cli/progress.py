@@ -79,7 +79,8 @@ class Tally:
         """An input is done: what was skipped or failed is told."""
         self.count(result)
         if result.error is not None:
-            self.tell(f"{result.status}: {result.path}: {result.error.message}")
+            message = result.error.message
+            self.tell(f"{result.status}: {message if result.path in message else f'{result.path}: {message}'}")
 
     def count(self, result: FileResult) -> None:
         """Take an input's end into the tally."""
@@ -142,9 +143,7 @@ class RichProgress(Tally):
     def __init__(self) -> None:
         """Prepare the display."""
         super().__init__()
-        self._live = Live(
-            get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True
-        )
+        self._live = Live(get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -168,9 +167,7 @@ class RichProgress(Tally):
             files.add_row(Text("  "), Text(path.name, overflow="ellipsis", no_wrap=True), Text(f"{audio_s:.0f} s"))
         more = len(self.current) - len(shown)
         rest = [Text(f"    and {more} more", style="dim")] if more > 0 else []
-        return Group(
-            ProgressBar(total=None, pulse=True, width=40), Text(self.line(), style="bold"), files, *rest
-        )
+        return Group(ProgressBar(total=None, pulse=True, width=40), Text(self.line(), style="bold"), files, *rest)
 
 
 def progress(kind: ProgressKind) -> Tally:

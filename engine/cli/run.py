@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.exits import Exit
+from engine.cli.native import quiet_libraries
 from engine.cli.progress import ProgressKind, Tally, progress
 from engine.cli.signals import run_interruptible
 from engine.config import load_config
@@ -24,16 +25,27 @@ _MODELS = "Models"
 _OUTPUT = "Output"
 
 
-def run_command(  # noqa: PLR0913 - each is an option of the command
+def run_command(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, and folders of recordings.", show_default=False)],
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the results; without it they go to stdout.",
-                                  rich_help_panel=_OUTPUT, show_default=False)
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder for the results; without it they go to stdout.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
     ] = None,
     formats: Annotated[
-        str | None, typer.Option("--format", help="txt, json, srt, vtt, tsv; several with commas. With -o: txt.",
-                                 rich_help_panel=_OUTPUT, show_default=False)
+        str | None,
+        typer.Option(
+            "--format",
+            help="txt, json, srt, vtt, tsv; several with commas. With -o: txt.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
     ] = None,
     word_times: Annotated[
         bool, typer.Option("--word-times", help="One line, row or subtitle a word.", rich_help_panel=_OUTPUT)
@@ -49,31 +61,32 @@ def run_command(  # noqa: PLR0913 - each is an option of the command
         str | None, typer.Option("--glob", help="Only files whose name matches, such as '*.wav'.", show_default=False)
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first file that fails.")] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Worker threads.", show_default="the effective CPUs")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker threads.", show_default="the effective CPUs")] = None,
     asr: Annotated[
-        str | None, typer.Option(help="Recogniser: auto, vosk, sphinx or none.", rich_help_panel=_MODELS,
-                                 show_default="auto")
+        str | None,
+        typer.Option(help="Recogniser: auto, vosk, sphinx or none.", rich_help_panel=_MODELS, show_default="auto"),
     ] = None,
     vosk_model: Annotated[
         Path | None, typer.Option(help="Folder of the Vosk model.", rich_help_panel=_MODELS, show_default=False)
     ] = None,
     vosk_download: Annotated[
-        bool | None, typer.Option("--vosk-download", help="Let Vosk download a missing model.",
-                                  rich_help_panel=_MODELS, show_default=False)
+        bool | None,
+        typer.Option(
+            "--vosk-download", help="Let Vosk download a missing model.", rich_help_panel=_MODELS, show_default=False
+        ),
     ] = None,
     language: Annotated[
-        str | None, typer.Option(help="Language of the Vosk model to look for.", rich_help_panel=_MODELS,
-                                 show_default="en-us")
+        str | None,
+        typer.Option(help="Language of the Vosk model to look for.", rich_help_panel=_MODELS, show_default="en-us"),
     ] = None,
     segmenting: Annotated[
-        str | None, typer.Option(help="on cuts at silences; off feeds a file to one recogniser.",
-                                 rich_help_panel=_MODELS, show_default="on")
+        str | None,
+        typer.Option(
+            help="on cuts at silences; off feeds a file to one recogniser.", rich_help_panel=_MODELS, show_default="on"
+        ),
     ] = None,
     channel: Annotated[
-        int | None, typer.Option(help="Channel to use, from 0.", rich_help_panel=_MODELS,
-                                 show_default="all, mixed")
+        int | None, typer.Option(help="Channel to use, from 0.", rich_help_panel=_MODELS, show_default="all, mixed")
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file.", show_default="onbeat.toml, if there is one")
@@ -85,24 +98,36 @@ def run_command(  # noqa: PLR0913 - each is an option of the command
     """
     chosen = _formats(formats, default=[TranscriptFormat.TXT] if output else [])
     arguments = {
-        "asr": asr, "vosk_model": vosk_model, "vosk_download": vosk_download, "language": language,
-        "segmenting": segmenting, "channel": channel, "workers": workers,
+        "asr": asr,
+        "vosk_model": vosk_model,
+        "vosk_download": vosk_download,
+        "language": language,
+        "segmenting": segmenting,
+        "channel": channel,
+        "workers": workers,
     }
     loaded = load_config(arguments, config_file=config)
     request = JobRequest(
-        paths, formats=chosen, recursive=recursive, glob=glob, fail_fast=fail_fast, word_times=word_times, exclude=output
+        paths,
+        formats=chosen,
+        recursive=recursive,
+        glob=glob,
+        fail_fast=fail_fast,
+        word_times=word_times,
+        exclude=output,
     )
     request.check()
     target = _target(output, chosen, overwrite=overwrite)
 
-    tally = progress(show)
+    with quiet_libraries(wanted=loaded.config.vosk_log_level >= 0):
+        tally = progress(show)
 
-    async def main() -> Summary:
-        async with AsyncAudioProcessor(loaded.config) as processor:
-            with tally:
-                return await processor.run_job(request, target, tally)
+        async def main() -> Summary:
+            async with AsyncAudioProcessor(loaded.config) as processor:
+                with tally:
+                    return await processor.run_job(request, target, tally)
 
-    summary = run_interruptible(main)
+        summary = run_interruptible(main)
     if output is not None:
         _show(tally)
     _report(summary, output)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 
 from engine.cli.exits import Exit
+from engine.failures import first_error
 from modules.errors import OnbeatError
 
 GRACE_S = 1.5
@@ -45,11 +46,12 @@ async def _guarded(main: Callable[[], Awaitable[Answer]]) -> Answer:
                 scope.cancel()
                 tasks.start_soon(_leave_after_grace, code)
 
-    async with anyio.create_task_group() as tasks:
-        with anyio.CancelScope() as scope:
-            tasks.start_soon(watch, scope)
-            answer = await main()
-        tasks.cancel_scope.cancel()
+    with first_error():
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as scope:
+                tasks.start_soon(watch, scope)
+                answer = await main()
+            tasks.cancel_scope.cancel()
     if code is not None:
         raise Interrupted(code)
     return answer

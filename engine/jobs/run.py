@@ -9,13 +9,13 @@ from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
-from modules.monitoring.resources import peak_rss_bytes
 
 from engine.failures import first_error
 from engine.jobs.discover import Found, check_paths, discover
 from engine.jobs.outputs import OutputNames
 from engine.workers import Workers
 from modules.audio.formats import TranscriptFormat
+from modules.monitoring.resources import peak_rss_bytes
 from modules.results import FileResult, Status, Summary
 from modules.results_json import file_json, summary_json
 from modules.transcripts import render

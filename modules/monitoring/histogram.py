@@ -55,9 +55,9 @@ class LatencyHistogram:
         self._buckets[index] = self._buckets.get(index, 0) + 1
         self._count += 1
         self._sum += value_s
-        if value_s < self._min:
+        if value_s < self._min:  # noqa: PLR1730 - cheaper than min(), and this runs for every chunk
             self._min = value_s
-        if value_s > self._max:
+        if value_s > self._max:  # noqa: PLR1730 - as above
             self._max = value_s
 
     def merge(self, other: "LatencyHistogram | HistogramSnapshot") -> None:
@@ -190,7 +190,7 @@ class HistogramSnapshot:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, object]) -> Self:
-        """The snapshot that `to_dict` wrote. Raises `ValueError` for another layout or anything else it did not write."""
+        """The snapshot that `to_dict` wrote. Raises `ValueError` for another layout or broken fields."""
         if fields.get("layout") != _LAYOUT:
             raise ValueError(f"layout must be {_LAYOUT!r}, got {fields.get('layout')!r}")
         smallest, largest = fields.get("min_s"), fields.get("max_s")
@@ -222,9 +222,13 @@ def _seconds(name: str, value: object) -> float:
 
 
 def _pairs(value: object) -> tuple[tuple[int, int], ...]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(pair, (list, tuple)) for pair in value):
+    if not isinstance(value, (list, tuple)) or not all(_is_pair(item) for item in value):
         raise ValueError(f"buckets must be a list of [index, count], got {_short([value])}")
     return tuple((_whole("bucket index", index), _whole("bucket count", count)) for index, count in value)
+
+
+def _is_pair(item: object) -> bool:
+    return isinstance(item, (list, tuple)) and len(item) == 2  # noqa: PLR2004 - a pair
 
 
 def _short(values: Iterable[object], *, max_characters: int = 80) -> str:

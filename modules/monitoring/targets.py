@@ -58,22 +58,24 @@ def samples_needed(misses: int) -> int:
     """
     if not 0 <= misses <= MAX_MISSES:
         raise ValueError(f"misses must be 0 to {MAX_MISSES:,}, got {misses}")
-    enough = int(misses / _MISS_RATE) + 1000
-    while _log_chance_of_at_most(misses, enough) > math.log(_MAX_DOUBT):
-        enough *= 2
-    return bisect_left(
-        range(enough), x=True, key=lambda samples: _log_chance_of_at_most(misses, samples) <= math.log(_MAX_DOUBT)
-    )
+    fewest = round(misses / _MISS_RATE) + 1  # here the chance is still about a half: the bound lies beyond
+    enough = 2 * fewest + 1000  # a rate below half the claimed one, or none in a thousand
+    assert _is_shown(misses, enough), misses
+    candidates = range(fewest, enough + 1)
+    return candidates[bisect_left(candidates, x=True, key=lambda samples: _is_shown(misses, samples))]
+
+
+def _is_shown(misses: int, samples: int) -> bool:
+    return _log_chance_of_at_most(misses, samples) <= math.log(_MAX_DOUBT)
 
 
 def _log_chance_of_at_most(misses: int, samples: int) -> float:
     """Natural logarithm of P(X <= misses) for X binomial with `samples` draws and `_MISS_RATE`.
 
-    Summed downwards from the term at `misses`, in units of that term, so that nothing underflows; where the bound is
-    sought this term is the largest, and the sum ends when what is left can no longer be seen.
+    Summed downwards from the term at `misses`, in units of that term, so that nothing underflows. More misses than
+    `misses` are expected, so this term is the largest, and the sum ends when what is left can no longer be seen.
     """
-    if samples <= misses * 2:
-        return 0.0  # near certain at one miss in a hundred; exactly 1 up to `misses`
+    assert samples * _MISS_RATE > misses, (misses, samples)
     log_last = (
         math.lgamma(samples + 1)
         - math.lgamma(misses + 1)

@@ -151,10 +151,18 @@ def _rate(value: str, path: Path) -> int:
 
 def cached_models(language: str, folders: Sequence[Path]) -> list[Path]:
     """The models for `language` in `folders`, named as Vosk names them, in the order of folders and names."""
+    names = (f"vosk-model-small-{language}", f"vosk-model-{language}")
     return [
         model
         for folder in folders
-        if folder.is_dir()
-        for model in sorted(folder.iterdir())
-        if model.name.startswith((f"vosk-model-small-{language}", f"vosk-model-{language}")) and is_model(model)
+        for model in _entries(folder)
+        if model.name.startswith(names) and is_model(model)
     ]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name; nothing where it is not there or not to be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

@@ -41,7 +41,10 @@ class RecogniserChoice:
 class Recogniser(SessionStage[AudioBuffer, TranscriptSegment], Protocol):
     """A session stage that hears mono audio at `sample_rate` Hz and can be closed."""
 
-    sample_rate: int
+    @property
+    def sample_rate(self) -> int:
+        """The rate it hears, in Hz."""
+        ...
 
     def close(self) -> None:
         """Give back what is held outside this process; sessions are over by then."""

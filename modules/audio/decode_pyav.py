@@ -1,0 +1,146 @@
+"""The door to FFmpeg's libraries: what libsndfile cannot read, such as WebM, M4A and WMA. The only importer of av."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+import numpy as np
+
+from modules.audio.decoded import Decoded, Piece
+from modules.audio.guarded_file import GuardedFile, translated
+from modules.errors import DecodeError
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioResampler, AudioStream, Packet
+    from av.container import InputContainer
+
+T = TypeVar("T")
+
+MAX_SILENCE_S = 30.0
+"""For libav to open a file or to find one packet in it."""
+
+MAX_BARREN_PACKETS = 100_000
+"""So many packets in a row without a frame end the decoding: it would not come to anything."""
+
+# A playlist is a file too. What it names, on this disk or in the net, is not opened: only the source itself is read.
+_OPTIONS = {"protocol_whitelist": "none"}
+
+
+@contextmanager
+def open_with_pyav(file: BinaryIO) -> Iterator[Decoded]:
+    """The first audio stream as FFmpeg's libraries decode it, at the rate and layout of its first frame.
+
+    Counts agree with the ffmpeg command: codec delay and padding are cut off, the decoder is flushed, corrupt packets
+    are skipped as long as anything decodes. Raises `DecodeError`. libav's log stays off, as PyAV has it.
+    """
+    guarded = GuardedFile(file)
+    with translated(guarded, _saying):
+        # Importing it takes 117 ms, and most recordings never come here.
+        import av  # noqa: PLC0415
+
+        container = av.open(guarded, "r", options=_OPTIONS, metadata_errors="replace", timeout=MAX_SILENCE_S)
+    with closing(container):
+        frames = _translated(_frames(container), guarded)
+        first = next(frames, None)
+        if first is None:
+            raise DecodeError("no audio in it")
+        pieces = _translated(_pieces(_Conversion(first), chain([first], frames)), guarded)
+        yield Decoded(first.sample_rate, first.layout.nb_channels, pieces)
+
+
+class _Conversion:
+    """Frames of any sample format become float32 of the first frame's rate and layout, also where these change."""
+
+    def __init__(self, first: AudioFrame) -> None:
+        self._rate = first.sample_rate
+        self._layout = first.layout
+        self._takes: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def feed(self, frame: AudioFrame) -> Iterator[Piece]:
+        """What can be said after this frame."""
+        from av import AudioResampler  # noqa: PLC0415 - imported already, see `open_with_pyav`
+
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._takes:
+            yield from self.finish()
+            self._takes = kind
+            self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+        yield from self._resampled(frame)
+
+    def finish(self) -> Iterator[Piece]:
+        """What is still owed."""
+        return self._resampled(None)
+
+    def _resampled(self, frame: AudioFrame | None) -> Iterator[Piece]:
+        frames = self._resampler.resample(frame) if self._resampler else []
+        # Where there is nothing to convert, the resampler hands back even the None that flushes it.
+        return (_samples(one) for one in frames if one is not None and one.samples)
+
+
+def _samples(frame: AudioFrame) -> Piece:
+    return np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+
+
+def _pieces(conversion: _Conversion, frames: Iterator[AudioFrame]) -> Iterator[Piece]:
+    for frame in frames:
+        yield from conversion.feed(frame)
+    yield from conversion.finish()
+
+
+def _frames(container: InputContainer) -> Iterator[AudioFrame]:
+    """Every frame that decodes; when none does, the first thing that was said against one is raised."""
+    from av import FFmpegError  # noqa: PLC0415 - imported already, see `open_with_pyav`
+
+    stream = _audio_stream(container)
+    complaint: FFmpegError | None = None
+    barren, fruitful = 0, False
+    for packet in _packets(container, stream):
+        try:
+            frames = [frame for frame in stream.codec_context.decode(packet) if frame.samples]
+        except FFmpegError as error:  # a corrupt packet costs itself, no more
+            frames, complaint = [], complaint or error
+        barren = 0 if frames else barren + 1
+        if barren > MAX_BARREN_PACKETS:
+            raise DecodeError(f"{MAX_BARREN_PACKETS} packets in a row without audio")
+        fruitful = fruitful or bool(frames)
+        yield from frames
+    if complaint and not fruitful:
+        raise complaint
+
+
+def _audio_stream(container: InputContainer) -> AudioStream:
+    if not container.streams.audio:
+        raise DecodeError("no audio stream in it")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise DecodeError("no decoder for the codec of its audio")
+    stream.codec_context.thread_count = 1  # the engine decides how many cores work
+    return stream
+
+
+def _packets(container: InputContainer, stream: AudioStream) -> Iterator[Packet[AudioStream] | None]:
+    """The stream's packets, then one that flushes the decoder; data that cannot be taken apart end it, as in ffmpeg."""
+    from av import FFmpegError  # noqa: PLC0415 - imported already, see `open_with_pyav`
+
+    try:
+        yield from container.demux(stream)
+    except FFmpegError:
+        yield None
+
+
+def _translated(items: Iterator[T], file: GuardedFile) -> Iterator[T]:
+    """The same items; what goes wrong in making one is a `DecodeError`."""
+    while True:
+        with translated(file, _saying):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
+
+
+def _saying(error: Exception) -> str:
+    return getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"

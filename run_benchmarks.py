@@ -1,0 +1,35 @@
+"""Benchmarks of Onbeat, measured in turn against what they are compared with: `python run_benchmarks.py --help`."""
+
+import argparse
+import sys
+
+from benchmarks import decode, offline
+from benchmarks.material import NoMaterial
+
+
+def main() -> int:
+    """Run the scenarios asked for; 1 when a limit is broken."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenario", choices=["offline", "decode", "all"], default="all")
+    parser.add_argument("--files", type=int, default=200, help="files in a folder (offline)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file (offline)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
+    arguments = parser.parse_args()
+    scenarios = {
+        "offline": lambda: offline.report(files=arguments.files, minutes=arguments.minutes, rounds=arguments.rounds),
+        "decode": lambda: decode.report(rounds=arguments.rounds),
+    }
+    good = True
+    for name, scenario in scenarios.items():
+        if arguments.scenario not in (name, "all"):
+            continue
+        print(f"== {name}")
+        try:
+            good = scenario() and good
+        except NoMaterial as reason:
+            print(f"skipped: {reason}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
