@@ -12,8 +12,6 @@ from typing import Any, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
-from modules.audio.source import Source
-from modules.monitoring.resources import effective_cpus, worker_count
 
 from engine.config import BatchProcessingConfig
 from engine.failures import first_error
@@ -26,8 +24,10 @@ from engine.version import __version__
 from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
 from modules.audio.formats import TranscriptFormat
+from modules.audio.source import Source
 from modules.batching.chunks import ChunkSizer
 from modules.errors import AudioError
+from modules.monitoring.resources import effective_cpus, worker_count
 from modules.results import FileResult, Summary
 from modules.results_json import header_json
 
@@ -119,13 +119,13 @@ class AsyncAudioProcessor:
         # No task group here: one must not stay open over a `yield` (PEP 789). The task ends in the `finally`.
         feeder = asyncio.create_task(self._feed(sources, send, parts))
         try:
-            with receive:
-                async for result in receive:
-                    yield result
+            async for result in receive:
+                yield result
             await feeder
         finally:
             feeder.cancel()
             await asyncio.wait({feeder})
+            receive.close()
 
     async def process_folder(
         self,

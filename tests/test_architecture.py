@@ -102,7 +102,7 @@ def everything_has_a_limit(_: str, tree: ast.Module, __: str) -> Iterator[str]:
 
 
 def imports_stand_on_top(_: str, tree: ast.Module, source: str) -> Iterator[str]:
-    """Law 6: no relative import; none inside a function but of a heavy or optional library, at its door, with a reason."""
+    """Law 6: no relative import; inside a function only a heavy or optional library, at its door, with a reason."""
     yield from (f"line {node.lineno}: relative import" for name, node in imports(tree) if name.startswith("."))
     lines = source.splitlines()
     for function in ast.walk(tree):

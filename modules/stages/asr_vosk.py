@@ -153,10 +153,7 @@ def cached_models(language: str, folders: Sequence[Path]) -> list[Path]:
     """The models for `language` in `folders`, named as Vosk names them, in the order of folders and names."""
     names = (f"vosk-model-small-{language}", f"vosk-model-{language}")
     return [
-        model
-        for folder in folders
-        for model in _entries(folder)
-        if model.name.startswith(names) and is_model(model)
+        model for folder in folders for model in _entries(folder) if model.name.startswith(names) and is_model(model)
     ]
 
 

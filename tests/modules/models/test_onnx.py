@@ -19,7 +19,7 @@ def test_a_model_tells_the_names_of_its_inputs_and_outputs() -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The error says where nothing was."""
-    with pytest.raises(ModelError, match="no ONNX model at .*absent.onnx"):
+    with pytest.raises(ModelError, match=r"no ONNX model at .*absent\.onnx"):
         OnnxModel(tmp_path / "absent.onnx")
 
 
