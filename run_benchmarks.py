@@ -3,14 +3,14 @@
 import argparse
 import sys
 
-from benchmarks import decode, offline
+from benchmarks import accuracy, decode, offline
 from benchmarks.material import NoMaterial
 
 
 def main() -> int:
     """Run the scenarios asked for; 1 when a limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenario", choices=["offline", "decode", "all"], default="all")
+    parser.add_argument("--scenario", choices=["offline", "decode", "accuracy", "all"], default="all")
     parser.add_argument("--files", type=int, default=200, help="files in a folder (offline)")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file (offline)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
@@ -18,6 +18,7 @@ def main() -> int:
     scenarios = {
         "offline": lambda: offline.report(files=arguments.files, minutes=arguments.minutes, rounds=arguments.rounds),
         "decode": lambda: decode.report(rounds=arguments.rounds),
+        "accuracy": accuracy.report,
     }
     good = True
     for name, scenario in scenarios.items():

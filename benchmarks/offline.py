@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import soundfile
@@ -30,7 +31,7 @@ class OfflineCase:
 
     name: str
     model: str
-    segmenting: str
+    segmenting: Literal["on", "off"]
     limit: float
     make: Callable[[Path], list[Path]]
 

@@ -38,8 +38,7 @@ def open_with_pyav(file: BinaryIO) -> Iterator[Decoded]:
     """
     guarded = GuardedFile(file)
     with translated(guarded, _saying):
-        # Importing it takes 117 ms, and most recordings never come here.
-        import av  # noqa: PLC0415
+        import av  # noqa: PLC0415 - importing it takes 117 ms, and most recordings never come here
 
         container = av.open(guarded, "r", options=_OPTIONS, metadata_errors="replace", timeout=MAX_SILENCE_S)
     with closing(container):
@@ -68,7 +67,7 @@ class _Conversion:
         if kind != self._takes:
             yield from self.finish()
             self._takes = kind
-            self._resampler = AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+            self._resampler = AudioResampler(format="flt", layout=self._layout, rate=self._rate)
         yield from self._resampled(frame)
 
     def finish(self) -> Iterator[Piece]:
@@ -82,7 +81,9 @@ class _Conversion:
 
 
 def _samples(frame: AudioFrame) -> Piece:
-    return np.ascontiguousarray(frame.to_ndarray().T, dtype=np.float32)
+    """The samples of a frame of packed floats: PyAV crashes when asked for the planes of 8 channels or more."""
+    assert frame.format.name == "flt", frame.format.name
+    return np.ascontiguousarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels), dtype=np.float32)
 
 
 def _pieces(conversion: _Conversion, frames: Iterator[AudioFrame]) -> Iterator[Piece]:

@@ -21,24 +21,25 @@ MAX_PROCESSES = 256
 class Child:
     """One process: asked in turn by whoever holds it, killed by anyone."""
 
-    __slots__ = ("_process", "_ready")
+    __slots__ = ("_is_ready", "_process")
 
     def __init__(self, command: Sequence[str]) -> None:
         # Its own session: a signal for our process group (Ctrl-C, `timeout`) is ours to pass on.
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
-        self._ready: bytes | None = None
+        self._is_ready = False
 
     def __repr__(self) -> str:
-        return f"<Child {self._process.pid}, {'ready' if self._ready else 'loading'}>"
+        return f"<Child {self._process.pid}, {'ready' if self._is_ready else 'loading'}>"
 
-    def ready(self) -> bytes:
-        """What the child said when it had loaded; waits for it the first time. Raises `ModelError` if it ended."""
-        if self._ready is None:
-            self._ready = self._read()
-        return self._ready
+    def ready(self) -> None:
+        """The child has loaded when this returns. Raises `ModelError` with its reason if it could not."""
+        if not self._is_ready:
+            if reason := self._read().decode():
+                raise ModelError(f"the recogniser process could not begin: {reason}")
+            self._is_ready = True
 
     def ask(self, body: bytes) -> bytes:
-        """The child's answer to `body`. Raises `ModelError`, which names the exit code, if the child ended instead."""
+        """The child's answer to `body`. Raises `ModelError` if it could not load, or ended: then with its exit code."""
         self.ready()
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # reading finds the end too, and tells why
@@ -98,10 +99,10 @@ class SphinxChildren:
         busy = self._places_taken - len(self._idle)
         return f"<SphinxChildren {busy} busy, {len(self._idle)} idle, at most {self._max_processes}>"
 
-    def ready(self, turn: Turn) -> bytes:
-        """What a child says when it has loaded; one is started if none is idle."""
-        with self._lent(turn) as child:
-            return child.ready()
+    def ready(self) -> None:
+        """A child has loaded when this returns; one is started if none is idle. Raises `ModelError`."""
+        with self._lent(Turn()) as child:
+            child.ready()
 
     def ask(self, body: bytes, turn: Turn) -> bytes:
         """A child's answer; waits for a free one. Raises `ModelError` if the child dies, `Cancelled` after `cancel`."""

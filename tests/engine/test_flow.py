@@ -1,6 +1,7 @@
 """One recording's tasks, with fakes for stages and inline workers or real threads."""
 
 import threading
+from collections.abc import Iterator
 
 import anyio
 import anyio.to_thread
@@ -96,7 +97,7 @@ async def test_a_recogniser_that_fails_is_the_error_of_its_recording() -> None:
 async def test_a_decoder_that_fails_midway_is_the_error_of_its_recording() -> None:
     """What the blocks raise comes out as it is."""
 
-    def blocks():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator made to fail
+    def blocks() -> Iterator[AudioBuffer]:
         yield ramp(1)
         raise DecodeError("torn")
 

@@ -3,12 +3,15 @@
 import io
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engine import (
     AsyncAudioProcessor,
@@ -71,7 +74,7 @@ async def test_a_recording_is_the_same_from_path_bytes_and_file(tmp_path: Path, 
     ],
 )
 async def test_what_is_no_audio_is_refused_with_what_was_expected(
-    samples: np.ndarray, rate: int | None, reason: str
+    samples: NDArray[Any], rate: int | None, reason: str
 ) -> None:
     """A typed error, before anything runs."""
     async with AsyncAudioProcessor(CONFIG) as processor:
@@ -96,7 +99,7 @@ async def test_a_bad_file_raises_alone_and_fails_among_many(tmp_path: Path) -> N
 async def test_a_source_that_raises_while_being_listed_reaches_the_caller(tmp_path: Path) -> None:
     """The results that were there come first."""
 
-    def sources():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator made to fail
+    def sources() -> Iterator[Path]:
         yield write_wav(tmp_path / "a.wav", ramp(0.1))
         raise LookupError("no more")
 
@@ -111,7 +114,7 @@ async def test_leaving_a_loop_over_files_stops_the_rest(tmp_path: Path) -> None:
     """Files that nobody waits for are not begun."""
     begun = []
 
-    def sources():  # type: ignore[no-untyped-def]  # noqa: ANN202 - a generator that tells
+    def sources() -> Iterator[Path]:
         for number in range(100):
             begun.append(number)
             yield write_wav(tmp_path / f"{number}.wav", ramp(0.1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -34,7 +35,7 @@ async def test_what_a_call_raises_reaches_its_caller_alone() -> None:
 async def test_every_one_of_many_calls_is_answered_with_its_own_result() -> None:
     """No wake-up is lost between threads that finish at the same moment."""
     async with WorkerThreads(4) as workers:
-        answers = await asyncio.gather(*(workers.run(lambda n=n: n) for n in range(5_000)))
+        answers = await asyncio.gather(*(workers.run(partial(int, n)) for n in range(5_000)))
     assert answers == list(range(5_000))
 
 

@@ -62,6 +62,7 @@ def with_pyav(path: Path, codec: str, rate_hz: int, samples: NDArray[np.float32]
     layout = {1: "mono", 2: "stereo"}[samples.shape[1]]
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         for frame in _frames(samples, rate_hz, layout):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -92,7 +92,8 @@ def test_without_endpoints_a_stream_is_one_segment(shared: Path, speech: NDArray
     """It spans all that was fed."""
     recogniser = VoskRecogniser(shared / "models" / "vosk-digits-en", endpoints=False)
     (segment,) = hear(recogniser, [AudioBuffer(speech, 16_000, start_s=2.0)])
-    assert (segment.start_s, segment.end_s) == (2.0, pytest.approx(2.0 + len(speech) / 16_000))
+    assert segment.start_s == 2.0
+    assert segment.end_s == pytest.approx(2.0 + len(speech) / 16_000)
 
 
 def test_a_cancelled_session_stops_at_the_next_grain(digits: VoskRecogniser, speech: NDArray[np.float32]) -> None:

@@ -20,7 +20,7 @@ def frame():
 def say(text):
     sys.stdout.buffer.write(len(text).to_bytes(4, "little") + text.encode())
     sys.stdout.buffer.flush()
-say("ready")
+say("")
 while order := frame():
     if order == "exit 7": os._exit(7)
     if order == "kill": os.kill(os.getpid(), signal.SIGKILL)
@@ -116,6 +116,19 @@ def test_a_program_that_ends_at_once_is_a_model_error() -> None:
     children = SphinxChildren((sys.executable, "-S", "-c", "raise SystemExit(3)"), max_processes=1)
     with pytest.raises(ModelError, match="exit code 3"):
         children.ask(b"x" * 1_000_000, Turn())
+    children.close()
+
+
+def test_a_child_that_cannot_load_says_why() -> None:
+    """The reason reaches every caller, and each time it is tried again with a new child."""
+    program = PROGRAM.replace('say("")', 'say(f"no model in {os.getpid()}"); sys.exit()')
+    children = SphinxChildren((*COMMAND[:-1], program), max_processes=1)
+    reasons = set()
+    for ask in (children.ready, lambda: children.ask(b"hello", Turn())):
+        with pytest.raises(ModelError, match="could not begin: no model in") as caught:
+            ask()
+        reasons.add(str(caught.value))
+    assert len(reasons) == 2
     children.close()
 
 

@@ -1,0 +1,106 @@
+"""`AudioBuffer` agrees with plain numpy, never copies where a view will do, and refuses what is no audio."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from modules.audio.buffer import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ, AudioBuffer
+from modules.errors import AudioError
+
+RATES = st.integers(1, MAX_SAMPLE_RATE_HZ)
+SHAPES = st.one_of(st.tuples(st.integers(0, 50)), st.tuples(st.integers(0, 50), st.integers(1, 5)))
+FLOATS = hnp.arrays(np.float32, SHAPES, elements=st.floats(-1, 1, width=32))
+
+
+@given(FLOATS, RATES, st.integers(0, 60), st.integers(0, 60), st.floats(0, 1e4))
+def test_a_cut_is_numpys_slice_and_a_view(
+    samples: NDArray[np.float32], rate: int, start: int, end: int, start_s: float
+) -> None:
+    """The samples of the slice, in the same memory, at the right time."""
+    cut = AudioBuffer(samples, rate, start_s).cut(start, end)
+    assert np.array_equal(cut.samples, samples[start:end])
+    assert cut.samples.base is not None
+    assert cut.start_s == start_s + start / rate
+    assert cut.end_s == pytest.approx(cut.start_s + cut.frames / rate)
+
+
+@given(FLOATS, RATES, st.floats(1e-6, 10))
+def test_blocks_put_together_are_the_whole(samples: NDArray[np.float32], rate: int, block_s: float) -> None:
+    """Each is full but the last, and each begins where the one before ends."""
+    blocks = list(AudioBuffer(samples, rate).blocks(block_s))
+    assert np.array_equal(np.concatenate([samples[:0], *(block.samples for block in blocks)]), samples)
+    assert len({block.frames for block in blocks[:-1]}) <= 1
+    assert all(after.start_s == pytest.approx(before.end_s) for before, after in pairwise(blocks))
+
+
+@given(FLOATS)
+def test_mono_is_the_mean_or_the_channel(samples: NDArray[np.float32]) -> None:
+    """A channel is a view; the mean is numpy's in float32."""
+    buffer = AudioBuffer(samples, 8_000, 1.5)
+    columns = samples[:, None] if samples.ndim == 1 else samples
+    assert np.array_equal(buffer.mono().samples, columns.mean(axis=1, dtype=np.float32))
+    for channel in range(buffer.channels):
+        one = buffer.mono(channel)
+        assert np.array_equal(one.samples, columns[:, channel])
+        assert one.start_s == 1.5
+        assert not one.frames or np.shares_memory(one.samples, samples)
+    with pytest.raises(AudioError, match="counted from 0"):
+        buffer.mono(buffer.channels)
+
+
+@given(hnp.arrays(st.sampled_from([np.int16, np.int32]), SHAPES))
+def test_of_scales_integers_to_full_scale(samples: NDArray[np.int16] | NDArray[np.int32]) -> None:
+    """int16 exactly, int32 as near as float32 comes."""
+    buffer = AudioBuffer.of(samples, 8_000)
+    full_scale = -float(np.iinfo(samples.dtype).min)
+    assert np.array_equal(buffer.samples, (samples.astype(np.float64) / full_scale).astype(np.float32))
+    assert buffer.samples.dtype == np.float32
+
+
+@given(FLOATS)
+def test_of_takes_floats_as_they_are(samples: NDArray[np.float32]) -> None:
+    """float32 without a copy, float64 rounded."""
+    assert AudioBuffer.of(samples, 8_000).samples is samples
+    assert np.array_equal(AudioBuffer.of(samples.astype(np.float64), 8_000).samples, samples)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_of_refuses_what_is_not_finite(value: float) -> None:
+    """One bad sample would spoil all that a recogniser remembers."""
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        AudioBuffer.of(np.array([0.0, value], np.float32), 8_000)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(3, np.uint8), np.zeros(3, np.complex64), np.array(["a"])])
+def test_of_refuses_other_types(samples: NDArray[np.generic]) -> None:
+    """Unsigned samples have no zero that we could know."""
+    with pytest.raises(AudioError, match="float16/32/64, int16 or int32"):
+        AudioBuffer.of(samples, 8_000)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rate", "text"),
+    [
+        ((), 8_000, "shape"),
+        ((2, 2, 2), 8_000, "shape"),
+        ((4, 0), 8_000, "channels must be 1 to"),
+        ((4, MAX_CHANNELS + 1), 8_000, "channels must be 1 to"),
+        ((4,), 0, "sample_rate must be 1 to"),
+        ((4,), MAX_SAMPLE_RATE_HZ + 1, "sample_rate must be 1 to"),
+    ],
+)
+def test_a_buffer_is_valid_on_birth(shape: tuple[int, ...], rate: int, text: str) -> None:
+    """The text names the field, the value and what is allowed."""
+    with pytest.raises(AudioError, match=text):
+        AudioBuffer(np.zeros(shape, np.float32), rate)
+
+
+def test_a_buffer_says_its_length() -> None:
+    """In frames, in seconds and where it ends."""
+    buffer = AudioBuffer(np.zeros((4_000, 2), np.float32), 8_000, 2.0)
+    assert (buffer.frames, buffer.channels, buffer.duration_s, buffer.end_s) == (4_000, 2, 0.5, 2.5)
