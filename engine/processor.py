@@ -153,6 +153,7 @@ class AsyncAudioProcessor:
 
         async def one(path: Path, on_heard: Callable[[float], None]) -> FileResult:
             async with self._files:
+                on_heard(0.0)
                 return await attempt(path, replace(parts, on_heard=on_heard))
 
         header = header_json(version=__version__, fingerprint=parts.pipeline.fingerprint)

@@ -4,26 +4,22 @@ set -eu
 cd "$(dirname "$0")/audio"
 mkdir -p phone radio
 
-# say FILE FFMPEG-OPTIONS < sentences, one a line: spoken in a quiet room with a pause after each, encoded as FILE
+# say FILE FFMPEG-OPTIONS < sentences, one a line: spoken with a pause after each, encoded as FILE
 say() {
     file=$1
     shift
     sed 's|$|<break time="700ms"/>|' |
         espeak-ng -m -v en-us+klatt -s 140 -p 30 --stdin --stdout |
-        ffmpeg -hide_banner -loglevel error -y -i pipe: \
-            -f lavfi -i anoisesrc=seed=1:amplitude=0.001:sample_rate=22050 \
-            -filter_complex '[0][1]amix=inputs=2:duration=first:normalize=0' \
-            -map_metadata -1 -fflags +bitexact -flags:a +bitexact "$@" "$file"
+        ffmpeg -hide_banner -loglevel error -y -i pipe: -map_metadata -1 -fflags +bitexact -flags:a +bitexact "$@" "$file"
 }
 
 say welcome.wav -ar 16000 -c:a pcm_s16le <<END
-This is a test of speech recognition.
 The microphone is on the table.
+This is a test of speech recognition.
 END
 
 say weather.flac -ar 16000 <<END
-The weather is cold and wet today.
-It was raining in the city this morning.
+There was snow on the mountains last night.
 The temperature will fall to ten degrees.
 END
 
@@ -52,10 +48,9 @@ Our phone number is five five five two three eight.
 I would like a cup of coffee please.
 END
 
-say phone/meeting.wav -ar 8000 -c:a pcm_mulaw <<END
-The meeting will start at nine in the morning.
-I would like a cup of coffee please.
-The microphone is on the table.
+say phone/river.wav -ar 8000 -c:a pcm_mulaw <<END
+The river runs through the middle of the town.
+We will call you back tomorrow.
 END
 
 say stereo.wav -ar 44100 -ac 2 -c:a pcm_s16le <<END

@@ -28,7 +28,7 @@ DOORS = {
 }
 
 LOCKS_ALLOWED = {
-    "modules/stages/asr_sphinx.py": "the pool of child processes is shared by the worker threads",
+    "modules/stages/sphinx_children.py": "the pool of child processes is shared by the worker threads",
 }
 
 PURE_ROOMS = ("modules/batching/", "modules/tuning/", "modules/monitoring/histogram", "modules/monitoring/targets")
@@ -150,7 +150,7 @@ def test_the_house_keeps_its_laws(law: Law) -> None:
         (modules_never_wait, "modules/audio/x.py", "async def f(): ..."),
         (modules_never_wait, "modules/audio/x.py", "import anyio"),
         (modules_never_wait, "modules/audio/x.py", "import threading"),
-        (modules_never_wait, "modules/stages/asr_sphinx.py", "import threading\nthreading.Thread()"),
+        (modules_never_wait, "modules/stages/sphinx_children.py", "import threading\nthreading.Thread()"),
         (engine_never_looks_inside, "engine/x.py", "import numpy as np"),
         (engine_never_looks_inside, "engine/x.py", "def f():\n    from soundfile import read"),
         (one_door_a_library, "modules/audio/x.py", "import soundfile"),

@@ -10,7 +10,7 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -67,13 +67,9 @@ class Tally:
         """Inputs finished in whatever way."""
         return sum(self.counts.values())
 
-    def started(self, path: Path) -> None:
-        """An input is being worked on."""
-        self.current[path] = 0.0
-
     def heard(self, path: Path, audio_s: float) -> None:
-        """So many more seconds of it have been recognised."""
-        self.current[path] += audio_s
+        """So many more seconds of it have been recognised; the first time 0, when work on it begins."""
+        self.current[path] = self.current.get(path, 0.0) + audio_s
 
     def finished(self, result: FileResult) -> None:
         """An input is done: what was skipped or failed is told."""
@@ -97,10 +93,9 @@ class Tally:
     def line(self) -> str:
         """The state in one line."""
         failed, skipped = self.counts[Status.FAILED], self.counts[Status.SKIPPED]
-        return (
-            f"{self.done} files done ({failed} failed, {skipped} skipped), {len(self.current)} under way, "
-            f"{self.audio_s / 60:.1f} min of audio, {self.realtime_factor:.1f}x real time"
-        )
+        odd = "".join(f", {count} {word}" for count, word in ((failed, "failed"), (skipped, "skipped")) if count)
+        minutes = f"{self.audio_s / 60:.1f} min of audio"
+        return f"{self.done} files done{odd}; {minutes}, {self.realtime_factor:.1f}x real time"
 
 
 class PlainProgress(Tally):
@@ -115,10 +110,11 @@ class PlainProgress(Tally):
 class JsonProgress(Tally):
     """A JSON object a line, with its `type`: `started`, `finished`."""
 
-    def started(self, path: Path) -> None:
-        """An input is being worked on."""
-        super().started(path)
-        self._tell_json(type="started", path=str(path))
+    def heard(self, path: Path, audio_s: float) -> None:
+        """Tell that work on an input begins."""
+        if path not in self.current:
+            self._tell_json(type="started", path=str(path))
+        super().heard(path, audio_s)
 
     def finished(self, result: FileResult) -> None:
         """An input is done."""
@@ -143,6 +139,7 @@ class RichProgress(Tally):
     def __init__(self) -> None:
         """Prepare the display."""
         super().__init__()
+        self._spinner = Spinner("dots")
         self._live = Live(get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True)
 
     def __enter__(self) -> Self:
@@ -164,10 +161,13 @@ class RichProgress(Tally):
         files = Table.grid(padding=(0, 2))
         shown = list(self.current.items())[:_SHOWN_FILES]
         for path, audio_s in shown:
-            files.add_row(Text("  "), Text(path.name, overflow="ellipsis", no_wrap=True), Text(f"{audio_s:.0f} s"))
+            files.add_row(
+                "", Text(path.name, overflow="ellipsis", no_wrap=True), Text(f"{audio_s:.0f} s", style="cyan")
+            )
         more = len(self.current) - len(shown)
-        rest = [Text(f"    and {more} more", style="dim")] if more > 0 else []
-        return Group(ProgressBar(total=None, pulse=True, width=40), Text(self.line(), style="bold"), files, *rest)
+        rest = [Text(f"  and {more} more", style="dim")] if more > 0 else []
+        self._spinner.update(text=Text(self.line(), style="bold"))
+        return Group(self._spinner, files, *rest)
 
 
 def progress(kind: ProgressKind) -> Tally:

@@ -11,7 +11,7 @@ import typer
 from engine.cli.exits import Exit
 from engine.cli.native import quiet_libraries
 from engine.cli.progress import ProgressKind, Tally, progress
-from engine.cli.signals import run_interruptible
+from engine.cli.signals import Interrupted, run_interruptible
 from engine.config import load_config
 from engine.jobs.outputs import RESULTS_NAME, OutputFolder
 from engine.jobs.run import JobOutput, JobRequest
@@ -127,7 +127,12 @@ def run_command(
                 with tally:
                     return await processor.run_job(request, target, tally)
 
-        summary = run_interruptible(main)
+        try:
+            summary = run_interruptible(main)
+        except Interrupted:
+            if output is not None and (output / RESULTS_NAME).exists():
+                typer.echo(f"what was finished is in {output / RESULTS_NAME}", err=True)
+            raise
     if output is not None:
         _show(tally)
     _report(summary, output)

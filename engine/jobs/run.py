@@ -69,12 +69,8 @@ class JobOutput(Protocol):
 class JobObserver(Protocol):
     """Who is told how a job goes, on the event loop's thread."""
 
-    def started(self, path: Path) -> None:
-        """An input is being worked on."""
-        ...
-
     def heard(self, path: Path, audio_s: float) -> None:
-        """So many more seconds of it have been recognised."""
+        """So many more seconds of it have been recognised; the first time 0, when work on it begins."""
         ...
 
     def finished(self, result: FileResult) -> None:
@@ -85,9 +81,6 @@ class JobObserver(Protocol):
 class Unobserved:
     """The observer of a job nobody watches."""
 
-    def started(self, path: Path) -> None:
-        """Ignored."""
-
     def heard(self, path: Path, audio_s: float) -> None:
         """Ignored."""
 
@@ -97,7 +90,7 @@ class Unobserved:
 
 @dataclass(frozen=True, slots=True)
 class JobParts:
-    """What a job works with: `transcribe` never raises for a bad input, it returns a failed result."""
+    """What a job works with: `transcribe` tells the seconds heard, and returns a failed result for a bad input."""
 
     transcribe: Callable[[Path, Callable[[float], None]], Awaitable[FileResult]]
     workers: Workers
@@ -170,7 +163,6 @@ class FolderJob:
             self._inputs.cancel()
 
     async def _transcribe(self, path: Path) -> FileResult:
-        self._parts.observer.started(path)
         return await self._parts.transcribe(path, lambda audio_s: self._parts.observer.heard(path, audio_s))
 
     def _write(self, number: int, result: FileResult, names: tuple[PurePath, ...]) -> int:

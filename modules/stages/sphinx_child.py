@@ -3,10 +3,9 @@
 PocketSphinx holds the interpreter lock while it decodes, so it runs outside the process that keeps time. This file is
 its only importer. It is started by its path and imports nothing of Onbeat.
 
-The wire, both ways: a frame is a 4-byte little-endian length and that many bytes. First the child sends one frame: empty
-when it is ready, else the text that says why it is not, and it ends. Then each frame of 16 kHz mono 16-bit PCM, one
-whole utterance, is answered by one frame of JSON: {"words": [[word, start_s, end_s, confidence], ...]} or
-{"error": "..."}.
+The wire, both ways: a frame is a 4-byte little-endian length and that many bytes. The child's first frame is empty if it
+is ready; else it says why it is not and the child ends. Then each frame of 16 kHz mono 16-bit PCM, one whole utterance,
+is answered by one frame of JSON: {"words": [[word, start_s, end_s, confidence], ...]} or {"error": "..."}.
 """
 
 import json
@@ -24,7 +23,7 @@ _FRAMES_PER_S = 100
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")
 _ALTERNATE = re.compile(r"\(\d+\)$")
 
-# Measured with PocketSphinx 5.1 and its en-us model on 21 recordings of read English (156 s) and 10 synthesised sentences:
+# Measured with PocketSphinx 5.1 and its en-us model on 21 recordings of spoken English, 156 s:
 # - fwdflat off: the second pass took a quarter of the time and made as many words wrong as it corrected, or more.
 # - bestpath on: it costs 3 % of the time, and without it every word has the confidence 1.
 # - compallsen on: else the scorer starts from the last frames of the utterance before, and the same audio gets other

@@ -31,6 +31,10 @@ class Child:
     def __repr__(self) -> str:
         return f"<Child {self._process.pid}, {'ready' if self._is_ready else 'loading'}>"
 
+    def has_ended(self) -> bool:
+        """Whether the process is gone, which is nobody's doing while it is idle."""
+        return self._process.poll() is not None
+
     def ready(self) -> None:
         """The child has loaded when this returns. Raises `ModelError` with its reason if it could not."""
         if not self._is_ready:
@@ -150,9 +154,9 @@ class SphinxChildren:
             )
             if self._stopped(turn):
                 raise Cancelled("recognition was cancelled before it began")
-            if not self._idle:
-                self._idle.append(self._start())
-            turn.child = self._idle.pop()
+            while self._idle and self._idle[-1].has_ended():
+                self._end(self._idle.pop())
+            turn.child = self._idle.pop() if self._idle else self._start()
             return turn.child
 
     def _start(self) -> Child:
@@ -173,11 +177,14 @@ class SphinxChildren:
             if usable and not stopped:
                 self._idle.append(child)
             else:
-                child.end()  # quick: it is dead already or killed here
-                self._alive.discard(child)
-                self._places_taken -= 1
+                self._end(child)
             self._changed.notify_all()
             return stopped
+
+    def _end(self, child: Child) -> None:
+        child.end()  # quick: it is dead already or killed here
+        self._alive.discard(child)
+        self._places_taken -= 1
 
     def _stopped(self, turn: Turn) -> bool:
         return turn.cancelled or self._closed

@@ -1,6 +1,8 @@
 """The pool of recogniser processes, with small processes of known behaviour in place of the recogniser."""
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +111,28 @@ def test_a_child_killed_from_outside_is_a_model_error_that_speaks_of_memory(chil
     """That is what the kernel does when memory runs out."""
     with pytest.raises(ModelError, match=r"exit code -9 \(Killed\).*memory ran out"):
         children.ask(b"kill", Turn())
+
+
+def test_a_child_that_died_while_idle_harms_nobody(children: SphinxChildren) -> None:
+    """The next caller gets another one."""
+    process = pid(children)
+    os.kill(process, signal.SIGKILL)
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    assert pid(children) != process
+    assert repr(children) == "<SphinxChildren 0 busy, 1 idle, at most 2>"
+
+
+def test_children_end_with_the_interpreter() -> None:
+    """A program that forgets them leaves none behind, and ends quietly."""
+    code = f"""
+from modules.stages.sphinx_children import SphinxChildren, Turn
+children = SphinxChildren({COMMAND!r}, max_processes=1)
+print(children.ask(b"pid", Turn()).decode())
+"""
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert not is_running(int(done.stdout))
+    assert done.stderr == ""
 
 
 def test_a_program_that_ends_at_once_is_a_model_error() -> None:
