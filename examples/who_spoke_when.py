@@ -7,7 +7,7 @@ import soundfile
 
 from engine import AsyncAudioProcessor, BatchProcessingConfig
 
-SAMPLE = Path(__file__).parent / "audio" / "numbers.wav"
+SAMPLE = Path(__file__).parent / "audio" / "welcome.wav"
 
 
 async def main() -> None:
