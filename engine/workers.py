@@ -1,45 +1,53 @@
 """Worker threads: one dedicated pool that runs short synchronous calls for the event loop, and its inline twin.
 
-A call is expected to end soon (DESIGN, section 4: calls short enough that nothing waits long for them). Cancelling one
-that runs tells it to stop and then waits for it: nobody else ever touches what it uses.
+What runs next is decided by `ReadyQueue`; here are only the threads and the way back. A call is expected to end soon
+(DESIGN, section 4). Cancelling one that runs tells it to stop and then waits for it: nobody else touches what it uses.
 """
 
 import asyncio
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
+from engine.shared_calls import Answer, Raised, SharedCall, call_each, outcomes
+from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency
+
 Result = TypeVar("Result")
 
 _JOIN_S = 5.0  # threads are daemons: one stuck in native code is left behind after this
+_FOLDER_WORK = Urgency()
+_ALONE = "alone"  # the kind of plain calls, each taken by itself
 
 
 class Workers(Protocol):
     """What the engine needs of workers."""
 
-    @property
-    def count(self) -> int:
-        """How many calls can run at once."""
-        ...
-
     async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
         """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop."""
+        ...
+
+    async def share(
+        self,
+        call: SharedCall,
+        payload: object,
+        *,
+        urgency: Urgency = _FOLDER_WORK,
+        cancel: Callable[[], None] | None = None,
+    ) -> Answer[Any]:
+        """What `call` gives for `payload`, run together with other payloads that wait for the same `call`."""
         ...
 
 
 class InlineWorkers:
     """Workers that run a call on the spot: for tests and virtual time."""
-
-    count = 1
 
     async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
         """The result of `call`; other tasks get their turn first."""
@@ -47,27 +55,49 @@ class InlineWorkers:
         await anyio.lowlevel.checkpoint()
         return call()
 
+    async def share(
+        self,
+        call: SharedCall,
+        payload: object,
+        *,
+        urgency: Urgency = _FOLDER_WORK,
+        cancel: Callable[[], None] | None = None,
+    ) -> Answer[Any]:
+        """What `call` gives for `payload` alone."""
+        del urgency, cancel
+        await anyio.lowlevel.checkpoint()
+        (result,) = call([payload])
+        if isinstance(result, Raised):
+            raise result.error
+        return Answer(result, 0.0, 0.0)
 
-class _Job(Generic[Result]):
-    """One call on its way; `is_started` belongs to the pool's lock, `is_over` and `on_over` to the loop's thread."""
 
-    __slots__ = ("call", "error", "future", "is_over", "is_started", "on_over", "result")
+class _Job:
+    """One payload on its way; `is_claimed` belongs to the pool's lock, `is_over` and `on_over` to the loop's thread."""
 
-    def __init__(self, call: Callable[[], Result], future: "asyncio.Future[Result]") -> None:
+    __slots__ = (
+        "call",
+        "ended_s",
+        "future",
+        "is_claimed",
+        "is_over",
+        "on_over",
+        "payload",
+        "put_s",
+        "result",
+        "taken_s",
+    )
+
+    def __init__(self, call: SharedCall, payload: object, future: "asyncio.Future[Any]") -> None:
         self.call = call
+        self.payload = payload
         self.future = future
-        self.is_started = False
+        self.is_claimed = False
         self.is_over = False
         self.on_over: anyio.Event | None = None
-        self.result: Result | None = None
-        self.error: BaseException | None = None
-
-    def execute(self) -> None:
-        """Run the call; what it raises is kept for the one who waits."""
-        try:
-            self.result = self.call()
-        except BaseException as error:  # noqa: BLE001 - delivered to the waiter, never swallowed
-            self.error = error
+        self.result: object = None
+        self.put_s = time.perf_counter()
+        self.taken_s = self.ended_s = 0.0
 
     def deliver(self) -> None:
         """Hand the outcome to the waiter, or just say that the call has ended when the waiter was cancelled."""
@@ -76,10 +106,10 @@ class _Job(Generic[Result]):
             self.on_over.set()
         if self.future.done():  # cancelled
             return
-        if self.error is not None:
-            self.future.set_exception(self.error)
+        if isinstance(self.result, Raised):
+            self.future.set_exception(self.result.error)
         else:
-            self.future.set_result(self.result)  # type: ignore[arg-type]  # set unless there is an error
+            self.future.set_result(self.result)
 
 
 class WorkerThreads:
@@ -93,9 +123,11 @@ class WorkerThreads:
         assert count >= 1, count
         self.count = count
         self._name = name
-        self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
-        self._claim = threading.Lock()  # decides between a worker that starts a job and a waiter that withdraws it
-        self._finished: deque[_Job[Any]] = deque()
+        self._ready: ReadyQueue[_Job] = ReadyQueue()
+        self._changed = threading.Condition(threading.Lock())  # guards the queue, the claims and the idle count
+        self._idle = 0
+        self._is_closing = False
+        self._finished: deque[_Job] = deque()
         self._is_waking = False  # the loop has been told of finished jobs and has not looked yet
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,7 +135,7 @@ class WorkerThreads:
     def __repr__(self) -> str:
         """A line that says what the pool is doing."""
         state = "running" if self._loop else "closed"
-        return f"<WorkerThreads {self.count} {self._name}, {state}, {self._jobs.qsize()} waiting>"
+        return f"<WorkerThreads {self.count} {self._name}, {state}, {self._idle} idle, {len(self._ready)} waiting>"
 
     async def __aenter__(self) -> Self:
         """Start the threads."""
@@ -121,33 +153,73 @@ class WorkerThreads:
     ) -> None:
         """End the threads."""
         self._loop = None
-        for _ in self._threads:
-            self._jobs.put(None)
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self._join)
 
+    @property
+    def plan(self) -> BatchPlan:
+        """How many payloads may share a call, by call; it may be swapped while the pool runs."""
+        return self._ready.plan
+
+    @plan.setter
+    def plan(self, plan: BatchPlan) -> None:
+        with self._changed:
+            self._ready.plan = plan
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nothing waits."""
+        return self._idle == self.count and not self._ready
+
     async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
         """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop."""
+        job = await self._answered(call_each, call, _ALONE, _FOLDER_WORK, cancel)
+        return job.result  # type: ignore[return-value]  # what `call` gave
+
+    async def share(
+        self,
+        call: SharedCall,
+        payload: object,
+        *,
+        urgency: Urgency = _FOLDER_WORK,
+        cancel: Callable[[], None] | None = None,
+    ) -> Answer[Any]:
+        """What `call` gives for `payload`, run together with other payloads that wait for the same `call`."""
+        job = await self._answered(call, payload, call, urgency, cancel)
+        return Answer(job.result, job.taken_s - job.put_s, job.ended_s - job.taken_s)
+
+    async def _answered(
+        self, call: SharedCall, payload: object, kind: Hashable, urgency: Urgency, cancel: Callable[[], None] | None
+    ) -> _Job:
         if self._loop is None:
             raise RuntimeError("the workers are not running: use them inside their async with block")
-        future: asyncio.Future[Result] = self._loop.create_future()
-        job = _Job(call, future)
-        self._jobs.put(job)
+        job = _Job(call, payload, self._loop.create_future())
+        with self._changed:
+            self._ready.put(job, kind, urgency)
+            if self._idle:
+                self._changed.notify()
         try:
-            return await future
+            await job.future
         except asyncio.CancelledError:
             if not self._withdraw(job):
                 await self._stopped(job, cancel)
             raise
+        return job
 
-    def _withdraw(self, job: _Job[Any]) -> bool:
+    def _withdraw(self, job: _Job) -> bool:
         """Whether the job could be taken back before a worker began it."""
-        with self._claim:
-            taken_back = not job.is_started
-            job.is_started = True
-        return taken_back
+        with self._changed:
+            return self._claim(job)
 
-    async def _stopped(self, job: _Job[Any], cancel: Callable[[], None] | None) -> None:
+    def _claim(self, job: _Job) -> bool:
+        was_free = not job.is_claimed
+        job.is_claimed = True
+        return was_free
+
+    async def _stopped(self, job: _Job, cancel: Callable[[], None] | None) -> None:
         """Tell a running call to stop and wait until it has."""
         if job.is_over:
             return
@@ -158,21 +230,36 @@ class WorkerThreads:
             await job.on_over.wait()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            if not self._withdraw(job):
-                continue
-            job.execute()
-            self._finish(job)
-            job = None  # a waiting worker must not keep the last result alive
+        while jobs := self._next():
+            taken_s = time.perf_counter()
+            results = outcomes(jobs[0].call, [job.payload for job in jobs])
+            ended_s = time.perf_counter()
+            for job, result in zip(jobs, results, strict=True):
+                job.result, job.taken_s, job.ended_s = result, taken_s, ended_s
+            self._finish(jobs)
+            del jobs, results  # a waiting worker must not keep the last ones alive
 
-    def _finish(self, job: _Job[Any]) -> None:
-        """Queue the outcome for the loop; one wake-up delivers all that are waiting."""
-        self._finished.append(job)
+    def _next(self) -> list[_Job]:
+        """The jobs to run together, when there are any; none when the pool is closing."""
+        with self._changed:
+            while True:
+                while not self._ready:
+                    if self._is_closing:
+                        return []
+                    self._idle += 1
+                    self._changed.wait()
+                    self._idle -= 1
+                if jobs := [job for job in self._ready.take(1 + self._idle) if self._claim(job)]:
+                    return jobs
+
+    def _finish(self, jobs: list[_Job]) -> None:
+        """Queue the outcomes for the loop; one wake-up delivers all that are waiting."""
+        self._finished.extend(jobs)
         if self._is_waking:
             return
         self._is_waking = True
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            job.future.get_loop().call_soon_threadsafe(self._deliver)
+            jobs[0].future.get_loop().call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         self._is_waking = False  # before looking: a job that finishes from now on wakes the loop again

@@ -1,6 +1,6 @@
 """`AudioBuffer`: samples in memory with their rate and their place in the stream. Cutting gives views."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -79,6 +79,14 @@ class AudioBuffer:
         """Frames `start` to `end` (not included) as a view; `start_s` moves along."""
         assert start >= 0, start
         return AudioBuffer(self.samples[start:end], self.sample_rate, self.start_s + start / self.sample_rate)
+
+    @staticmethod
+    def joined(parts: Sequence["AudioBuffer"]) -> "AudioBuffer":
+        """Consecutive buffers of one stream as one; a single one is returned as it is."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        return AudioBuffer(np.concatenate([part.samples for part in parts]), first.sample_rate, first.start_s)
 
     def blocks(self, block_s: float) -> Iterator["AudioBuffer"]:
         """Consecutive views of `block_s` seconds, the last one shorter."""

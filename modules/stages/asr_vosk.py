@@ -75,6 +75,10 @@ class VoskSession:
         rest = self._grains.rest()
         return (self._hear(rest) if len(rest) else []) + self._segments(self._recogniser.FinalResult())
 
+    def partial(self) -> str:
+        """What is being said: words that may still change."""
+        return str(json.loads(self._recogniser.PartialResult())["partial"])
+
     def cancel(self) -> None:
         """Stop before the next grain."""
         self._cancelled = True

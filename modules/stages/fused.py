@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from modules.stages.protocols import Session
+from modules.stages.protocols import RecurrentStage, Session
 
 
 def through(payloads: Iterable[Any], session: Session[Any, Any]) -> Iterator[Any]:
@@ -43,3 +43,24 @@ class FusedSession:
         for session in self._sessions[first:]:
             payloads = [output for payload in payloads for output in session.feed(payload)]
         return payloads
+
+
+class OneStream:
+    """A recurrent stage as the `Session` of one stream, its state kept here: for work that shares no calls."""
+
+    def __init__(self, stage: RecurrentStage[Any, Any, Any]) -> None:
+        """Start a stream in `stage`."""
+        self._stage = stage
+        self._state = stage.initial_state()
+
+    def feed(self, payload: Any) -> list[Any]:  # noqa: ANN401 - as in `FusedSession`
+        """The stage's output for this payload."""
+        (self._state,), outputs = self._stage.process([self._state], [payload])
+        return list(outputs)
+
+    def finish(self) -> list[Any]:
+        """A recurrent stage owes nothing."""
+        return []
+
+    def cancel(self) -> None:
+        """A call of the stage is short."""

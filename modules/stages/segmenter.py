@@ -1,15 +1,14 @@
 """From sound to stretches of speech: the voice detector and the segment cutter as one session stage."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.batching.segments import SegmentCutter, SegmentRules, Stretch
-from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, SileroDetector
+from modules.stages.fused import FusedSession, OneStream
+from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, Heard, SileroDetector
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,73 +28,91 @@ class SpeechSegmenter:
     def __init__(self, detector: SileroDetector, rules: SegmentRules) -> None:
         """Detect with `detector`, cut by `rules`."""
         self._detector = detector
-        self._rules = rules
+        self._cutting = SpeechCutting(rules)
 
-    def open(self) -> "SegmenterSession":
+    def open(self) -> FusedSession:
         """A session for one stream of mono audio at 16 kHz."""
-        return SegmenterSession(self._detector, self._rules)
+        return FusedSession([WholeGrains().open(), OneStream(self._detector), self._cutting.open()])
 
 
-class SegmenterSession:
-    """One stream's detector state and the samples whose fate is not yet known: at most a long silence of them."""
+class WholeGrains:
+    """A `SessionStage`, and its own session: the same audio cut so that only the last buffer ends inside a grain."""
 
-    def __init__(self, detector: SileroDetector, rules: SegmentRules) -> None:
-        """Start before the first sample."""
-        self._detector = detector
-        self._state = detector.initial_state()
-        self._cutter = SegmentCutter(rules, grain_s=GRAIN_FRAMES / RATE_HZ)
-        self._held: NDArray[np.float32] = np.empty(0, np.float32)
-        self._held_from = 0  # the frame at which the held samples begin
-        self._detected = 0  # frames the detector has seen
-        self._start_s = 0.0
+    def __init__(self) -> None:
+        """Start with nothing kept."""
+        self._rest: AudioBuffer | None = None
 
-    def feed(self, payload: AudioBuffer) -> list[SpeechPiece]:
-        """The pieces of speech that are sure after this buffer, in order."""
-        if not self._detected and not len(self._held):
-            self._start_s = payload.start_s
-        self._held = np.concatenate((self._held, payload.samples)) if len(self._held) else payload.samples
-        pieces = list(self._pieces(self._detect()))
-        keep_from = min(self._cutter.needed_from * GRAIN_FRAMES, self._detected) - self._held_from
-        self._held = self._held[keep_from:]
-        self._held_from += keep_from
-        return pieces
+    def open(self) -> "WholeGrains":
+        """A session for one stream."""
+        return WholeGrains()
 
-    def finish(self) -> list[SpeechPiece]:
-        """The rest; the last grain is filled up with silence for the detector, not for the pieces."""
-        end = self._held_from + len(self._held)
-        if missing := -(end - self._detected) % GRAIN_FRAMES:
-            self._held = np.concatenate((self._held, np.zeros(missing, np.float32)))
-        stretches = self._detect()
-        self._held = self._held[: end - self._held_from]
-        if ending := self._cutter.finish():
-            stretches.append(ending)
-        return list(self._pieces(stretches))
+    def feed(self, payload: AudioBuffer) -> list[AudioBuffer]:
+        """As many whole grains as there are, in one buffer; what is left is kept for the next."""
+        audio = AudioBuffer.joined([self._rest, payload]) if self._rest else payload
+        whole = audio.frames // GRAIN_FRAMES * GRAIN_FRAMES
+        self._rest = audio.cut(whole) if whole < audio.frames else None
+        return [audio.cut(0, whole)] if whole else []
+
+    def finish(self) -> list[AudioBuffer]:
+        """What is left: less than a grain."""
+        return [self._rest] if self._rest else []
 
     def cancel(self) -> None:
         """Nothing here takes long."""
 
-    def _detect(self) -> list[Stretch]:
-        """The stretches of all whole grains not yet seen, joined where they touch."""
-        fresh = self._held[self._detected - self._held_from :]
-        count = len(fresh) // GRAIN_FRAMES
-        if not count:
-            return []
-        self._detected += count * GRAIN_FRAMES
-        (self._state,), (probabilities,) = self._detector.process([self._state], [fresh[: count * GRAIN_FRAMES]])
+
+class SpeechCutting:
+    """A `SessionStage` from audio with its speech probabilities to pieces of numbered segments."""
+
+    def __init__(self, rules: SegmentRules) -> None:
+        """Cut by `rules`."""
+        self._rules = rules
+
+    def open(self) -> "CuttingSession":
+        """A session for one stream."""
+        return CuttingSession(self._rules)
+
+
+class CuttingSession:
+    """One stream's cutter and the samples whose fate is not yet known: at most a long silence of them."""
+
+    def __init__(self, rules: SegmentRules) -> None:
+        """Start before the first sample."""
+        self._cutter = SegmentCutter(rules, grain_s=GRAIN_FRAMES / RATE_HZ)
+        self._held: AudioBuffer | None = None
+        self._held_from = 0  # the frame at which the held samples begin
+
+    def feed(self, payload: Heard) -> list[SpeechPiece]:
+        """The pieces of speech that are sure after this buffer, in order."""
+        self._held = AudioBuffer.joined([self._held, payload.audio]) if self._held else payload.audio
+        pieces = [self._piece(stretch) for stretch in self._stretches(payload)]
+        keep_from = min(self._cutter.needed_from * GRAIN_FRAMES - self._held_from, self._held.frames)
+        self._held = self._held.cut(keep_from)
+        self._held_from += keep_from
+        return pieces
+
+    def finish(self) -> list[SpeechPiece]:
+        """The rest of the open segment."""
+        ending = self._cutter.finish()
+        return [self._piece(ending)] if ending else []
+
+    def cancel(self) -> None:
+        """Nothing here takes long."""
+
+    def _stretches(self, heard: Heard) -> list[Stretch]:
+        """The stretches after all grains of the buffer, joined where they touch."""
         joined: list[Stretch] = []
-        for probability in probabilities.tolist():
+        for probability in heard.probabilities.tolist():
             if stretch := self._cutter.step(probability):
                 if joined and joined[-1].segment == stretch.segment:
                     stretch = Stretch(stretch.segment, joined.pop().start, stretch.end, stretch.is_last)
                 joined.append(stretch)
         return joined
 
-    def _pieces(self, stretches: list[Stretch]) -> Iterator[SpeechPiece]:
-        for stretch in stretches:
-            start = stretch.start * GRAIN_FRAMES
-            samples = self._held[start - self._held_from : stretch.end * GRAIN_FRAMES - self._held_from]
-            audio = AudioBuffer(samples, RATE_HZ, self._start_s + start / RATE_HZ)
-            yield SpeechPiece(stretch.segment, audio, stretch.is_last)
+    def _piece(self, stretch: Stretch) -> SpeechPiece:
+        assert self._held is not None
+        start, end = (grain * GRAIN_FRAMES - self._held_from for grain in (stretch.start, stretch.end))
+        return SpeechPiece(stretch.segment, self._held.cut(min(start, self._held.frames), end), stretch.is_last)
 
 
 class SpeechTimes:

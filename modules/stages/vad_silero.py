@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from modules.audio.buffer import AudioBuffer
 from modules.errors import ModelError
 from modules.models.onnx import OnnxModel
 
@@ -28,8 +29,21 @@ class SileroState:
     context: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """Audio, and for each grain of it, counted from its start, how likely it is speech, from 0 to 1."""
+
+    audio: AudioBuffer
+    probabilities: Floats
+
+
 class SileroDetector:
-    """A `RecurrentStage`: any whole number of 512-sample grains at 16 kHz in, one probability a grain out."""
+    """A `RecurrentStage`: mono audio at 16 kHz in whole grains of 512 samples in, the same with probabilities out.
+
+    Only the last buffer of a stream may end inside a grain, which is then filled up with silence.
+    """
+
+    sample_rate = RATE_HZ
 
     def __init__(self, model: OnnxModel) -> None:
         """Use `model`, a Silero graph of version 5 or later. Raises `ModelError` for another graph."""
@@ -41,25 +55,26 @@ class SileroDetector:
         """Silence before the stream."""
         return SileroState(np.zeros((2, 128), np.float32), np.zeros(_CONTEXT_FRAMES, np.float32))
 
-    def process(self, states: Sequence[SileroState], batch: Sequence[Floats]) -> tuple[list[SileroState], list[Floats]]:
-        """New states and one array of probabilities a payload; grains of different streams share the model's calls.
+    def process(
+        self, states: Sequence[SileroState], batch: Sequence[AudioBuffer]
+    ) -> tuple[list[SileroState], list[Heard]]:
+        """New states and probabilities for each payload; grains of different streams share the model's calls.
 
         The longest payload comes first inside, so that a stream whose grains are used up just leaves the end.
         """
-        order = sorted(range(len(batch)), key=lambda i: len(batch[i]), reverse=True)
-        grains = [len(batch[i]) // GRAIN_FRAMES for i in order]
+        order = sorted(range(len(batch)), key=lambda i: batch[i].frames, reverse=True)
+        grains = [-(-batch[i].frames // GRAIN_FRAMES) for i in order]
         padded = np.zeros((len(order), _CONTEXT_FRAMES + GRAIN_FRAMES * grains[0]), np.float32)
         for line, i in zip(padded, order, strict=True):
-            assert len(batch[i]) % GRAIN_FRAMES == 0, len(batch[i])
             line[:_CONTEXT_FRAMES] = states[i].context
-            line[_CONTEXT_FRAMES : _CONTEXT_FRAMES + len(batch[i])] = batch[i]
+            line[_CONTEXT_FRAMES : _CONTEXT_FRAMES + batch[i].frames] = batch[i].samples
         hidden = np.stack([states[i].hidden for i in order], axis=1)
         probabilities = self._roll(padded, hidden, grains)
-        new_states, outputs = list(states), [probabilities[0]] * len(order)
+        new_states, outputs = list(states), [Heard(audio, probabilities[0]) for audio in batch]
         for row, i in enumerate(order):
-            end = len(batch[i])
+            end = batch[i].frames
             new_states[i] = SileroState(hidden[:, row].copy(), padded[row, end : end + _CONTEXT_FRAMES].copy())
-            outputs[i] = probabilities[row, : grains[row]]
+            outputs[i] = Heard(batch[i], probabilities[row, : grains[row]])
         return new_states, outputs
 
     def _roll(self, padded: Floats, hidden: Floats, grains: list[int]) -> Floats:

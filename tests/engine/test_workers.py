@@ -1,6 +1,7 @@
 """Worker threads: what they run, what they hand back, and how a call that runs is cancelled."""
 
 import asyncio
+import re
 import threading
 from functools import partial
 
@@ -104,7 +105,7 @@ async def test_leaving_the_block_ends_the_threads() -> None:
 async def test_the_pool_says_what_it_is_doing() -> None:
     """One line for a log."""
     async with WorkerThreads(2) as workers:
-        assert repr(workers) == "<WorkerThreads 2 onbeat-worker, running, 0 waiting>"
+        assert re.fullmatch(r"<WorkerThreads 2 onbeat-worker, running, \d idle, 0 waiting>", repr(workers))
 
 
 async def test_inline_workers_run_a_call_on_the_spot() -> None:

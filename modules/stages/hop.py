@@ -1,0 +1,179 @@
+"""`Hop`: neighbouring stages that run in one thread hop, and share model calls with the hops of other streams.
+
+A hop is session stages, then at most one stage that batches across streams, then session stages. A row of stages is cut
+into as few hops as that allows. Everything here runs on a worker and is synchronous.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeGuard, cast
+
+from modules.errors import StageFailed
+from modules.stages.fused import FusedSession
+from modules.stages.protocols import BatchStage, RecurrentStage, SessionStage
+
+END: Final = object()
+"""The payload that asks a hop session for what it still owes."""
+
+AnyStage = BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | SessionStage[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """In the place of outputs: a stage raised this on the payload."""
+
+    error: Exception
+
+
+class HopSession:
+    """What one stream remembers inside a hop: its sessions, and the state of the shared stage as a value."""
+
+    def __init__(self, before: FusedSession, state: object, after: FusedSession) -> None:
+        """Start a stream."""
+        self.before = before
+        self.state = state
+        self.after = after
+
+    def cancel(self) -> None:
+        """Stop soon, from any thread."""
+        self.before.cancel()
+        self.after.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class HopCall:
+    """A payload of one stream, or `END`, on its way to a worker."""
+
+    session: HopSession
+    payload: object
+
+
+@dataclass(slots=True)
+class _Row:
+    """One call while it runs."""
+
+    session: HopSession
+    inputs: deque[Any] = field(default_factory=deque)
+    outputs: list[Any] = field(default_factory=list)
+    failed: Failed | None = None
+
+
+class Hop:
+    """Stages between two thread hops, shared by all streams; `run` is what workers call."""
+
+    def __init__(
+        self,
+        before: Sequence[SessionStage[Any, Any]],
+        shared: BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | None,
+        after: Sequence[SessionStage[Any, Any]],
+    ) -> None:
+        """Run `before`, `shared` and `after` in this order."""
+        self._before = tuple(before)
+        self._shared = shared
+        self._after = tuple(after)
+
+    def __repr__(self) -> str:
+        names = [
+            type(stage).__name__ for stage in (*self._before, *([self._shared] if self._shared else []), *self._after)
+        ]
+        return f"<Hop {' + '.join(names)}>"
+
+    @property
+    def name(self) -> str:
+        """What a monitor calls it: its stages' names."""
+        return repr(self)[5:-1]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether streams share model calls in it."""
+        return self._shared is not None
+
+    def open(self) -> HopSession:
+        """A session for one stream."""
+        state = self._shared.initial_state() if _is_recurrent(self._shared) else None
+        return HopSession(
+            FusedSession([stage.open() for stage in self._before]),
+            state,
+            FusedSession([stage.open() for stage in self._after]),
+        )
+
+    def run(self, calls: Sequence[HopCall]) -> list[list[Any] | Failed]:
+        """The outputs for each call, in order, or what a stage raised on it; one call's failure is its own."""
+        rows = [_Row(call.session) for call in calls]
+        for row, call in zip(rows, calls, strict=True):
+            self._guarded(row, lambda row=row, call=call: row.inputs.extend(_begun(row.session, call.payload)))
+        while batch := [row for row in rows if row.inputs]:
+            self._share(batch)
+        for row, call in zip(rows, calls, strict=True):
+            if call.payload is END and not row.failed:
+                self._guarded(row, lambda row=row: row.outputs.extend(row.session.after.finish()))
+        return [row.failed or row.outputs for row in rows]
+
+    def _share(self, rows: Sequence[_Row]) -> None:
+        """Take the next input of each row through the shared stage and what comes after it."""
+        payloads = [row.inputs.popleft() for row in rows]
+        for row, output in zip(rows, self._processed(rows, payloads), strict=True):
+            if isinstance(output, Failed):
+                row.failed = output
+                row.inputs.clear()
+            else:
+                self._guarded(row, lambda row=row, output=output: row.outputs.extend(row.session.after.feed(output)))
+
+    def _processed(self, rows: Sequence[_Row], payloads: Sequence[Any]) -> Sequence[Any]:
+        """The shared stage's output for each payload; when the call fails, each is tried alone."""
+        if self._shared is None:
+            return payloads
+        try:
+            if not _is_recurrent(self._shared):
+                return _as_many(cast("BatchStage[Any, Any]", self._shared).process(payloads), payloads)
+            states, outputs = self._shared.process([row.session.state for row in rows], payloads)
+            for row, state in zip(rows, states, strict=True):
+                row.session.state = state
+            return _as_many(outputs, payloads)
+        except Exception as error:  # noqa: BLE001 - a stage is the user's own code: its error belongs to its payload
+            if len(rows) == 1:
+                return [Failed(error)]
+            return [self._processed([row], [payload])[0] for row, payload in zip(rows, payloads, strict=True)]
+
+    def _guarded(self, row: _Row, work: Any) -> None:  # noqa: ANN401 - any call without arguments
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - as above
+            row.failed = Failed(error)
+            row.inputs.clear()
+
+
+def hops_of(stages: Sequence[AnyStage]) -> list[Hop]:
+    """The stages cut into as few hops as possible: a second batching stage begins a new one."""
+    hops: list[Hop] = []
+    before: list[SessionStage[Any, Any]] = []
+    shared: BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | None = None
+    after: list[SessionStage[Any, Any]] = []
+    for stage in stages:
+        if _is_session_stage(stage):
+            (before if shared is None else after).append(stage)
+            continue
+        if shared is not None:
+            hops.append(Hop(before, shared, after))
+            before, after = [], []
+        shared = cast("BatchStage[Any, Any] | RecurrentStage[Any, Any, Any]", stage)
+    return [*hops, Hop(before, shared, after)]
+
+
+def _begun(session: HopSession, payload: object) -> list[Any]:
+    return session.before.finish() if payload is END else session.before.feed(payload)
+
+
+def _as_many(outputs: Sequence[Any], payloads: Sequence[Any]) -> Sequence[Any]:
+    if len(outputs) != len(payloads):
+        raise StageFailed(f"a stage gave {len(outputs)} outputs for {len(payloads)} payloads; it owes one for each")
+    return outputs
+
+
+def _is_session_stage(stage: object) -> TypeGuard[SessionStage[Any, Any]]:
+    return hasattr(stage, "open")
+
+
+def _is_recurrent(stage: object) -> TypeGuard[RecurrentStage[Any, Any, Any]]:
+    return hasattr(stage, "initial_state")

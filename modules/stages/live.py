@@ -1,0 +1,101 @@
+"""Recognisers for live streams: session stages that say partials, finals and endpoints as events."""
+
+from modules.audio.buffer import AudioBuffer
+from modules.audio.transcript import TranscriptSegment
+from modules.events import EventType, StreamEvent, final
+from modules.stages.asr_vosk import VoskRecogniser
+from modules.stages.protocols import Session, SessionStage
+from modules.stages.segmenter import SpeechPiece
+
+
+class LiveVosk:
+    """A `SessionStage` from mono audio to events, by a recogniser that hears endpoints itself."""
+
+    def __init__(self, recogniser: VoskRecogniser) -> None:
+        """Use `recogniser`, which must hear endpoints."""
+        assert recogniser.endpoints, "a live stream needs endpoints"
+        self._recogniser = recogniser
+
+    def open(self) -> "LiveVoskSession":
+        """A session for one stream."""
+        return LiveVoskSession(self._recogniser)
+
+
+class LiveVoskSession:
+    """One stream: finals and endpoints depend on its audio alone, partials also on when they are asked for."""
+
+    def __init__(self, recogniser: VoskRecogniser) -> None:
+        """Start before the first sample."""
+        self._session = recogniser.open()
+        self._partial = ""
+        self._said_until_s = 0.0
+
+    def feed(self, payload: AudioBuffer) -> list[StreamEvent]:
+        """What became final in this chunk, then what is being said at its end if that has changed."""
+        events = self._finals(self._session.feed(payload), is_endpoint=True)
+        partial = self._session.partial()
+        if partial and (partial != self._partial or events):
+            events.append(StreamEvent(EventType.PARTIAL, self._said_until_s, payload.end_s, partial))
+        self._partial = partial
+        return events
+
+    def finish(self) -> list[StreamEvent]:
+        """The last words."""
+        return self._finals(self._session.finish(), is_endpoint=False)
+
+    def cancel(self) -> None:
+        """Stop before the next grain."""
+        self._session.cancel()
+
+    def _finals(self, segments: list[TranscriptSegment], *, is_endpoint: bool) -> list[StreamEvent]:
+        events: list[StreamEvent] = []
+        for segment in segments:
+            events.append(final(segment))
+            self._said_until_s = segment.end_s
+            if is_endpoint:
+                events.append(StreamEvent(EventType.ENDPOINT, segment.end_s, segment.end_s))
+        return events
+
+
+class LiveSegments:
+    """A `SessionStage` from pieces of speech to events: each segment has a recogniser session of its own."""
+
+    def __init__(self, recogniser: SessionStage[AudioBuffer, TranscriptSegment]) -> None:
+        """Recognise with `recogniser`."""
+        self._recogniser = recogniser
+
+    def open(self) -> "LiveSegmentsSession":
+        """A session for one stream."""
+        return LiveSegmentsSession(self._recogniser)
+
+
+class LiveSegmentsSession:
+    """One stream: a final and an endpoint when a segment has ended."""
+
+    def __init__(self, recogniser: SessionStage[AudioBuffer, TranscriptSegment]) -> None:
+        """Start before the first segment."""
+        self._recogniser = recogniser
+        self._session: Session[AudioBuffer, TranscriptSegment] | None = None
+        self._is_cancelled = False
+
+    def feed(self, payload: SpeechPiece) -> list[StreamEvent]:
+        """The finals of a segment that ends with this piece, and its endpoint."""
+        self._session = self._session or self._recogniser.open()
+        if self._is_cancelled:
+            self._session.cancel()
+        events = [final(segment) for segment in self._session.feed(payload.audio)] if payload.audio.frames else []
+        if not payload.is_last:
+            return events
+        session, self._session = self._session, None
+        events += [final(segment) for segment in session.finish()]
+        return [*events, StreamEvent(EventType.ENDPOINT, payload.audio.end_s, payload.audio.end_s)]
+
+    def finish(self) -> list[StreamEvent]:
+        """The finals of a segment that was left open."""
+        return [final(segment) for segment in self._session.finish()] if self._session else []
+
+    def cancel(self) -> None:
+        """Stop soon."""
+        self._is_cancelled = True
+        if session := self._session:
+            session.cancel()
