@@ -21,11 +21,14 @@ from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.batching.chunks import ChunkSizer
 from modules.monitoring.histogram import LatencyHistogram
-from modules.stages.protocols import Session
+from modules.stages.recognition import Recognition
 from modules.stages.segmenter import SpeechPiece
 
 BLOCK_S = 5.0
-"""Seconds of audio decoded and searched for speech in one hop."""
+"""Seconds of audio decoded and searched for speech at once."""
+
+PULL_S = 0.02
+"""Blocks are pulled in one hop until it has lasted so many seconds: cheap ones share a hop, dear ones do not."""
 
 MAX_PIECES_AHEAD = 16
 """Pieces of one segment, at most a block each, that may wait for its recogniser while the pump goes on."""
@@ -95,16 +98,28 @@ class Flow:
             if send:
                 send.close()
 
-    def _pull(self) -> tuple[Sequence[SpeechPiece], bool]:
-        """On a worker: the pieces of speech of the next block, and whether it was the end."""
+    def _pull(self) -> tuple[list[SpeechPiece], bool]:
+        """On a worker: the pieces of speech of the next blocks, and whether that was all; one hop for many blocks."""
+        pieces: list[SpeechPiece] = []
+        started_s = time.perf_counter()
+        while time.perf_counter() - started_s < PULL_S and len(pieces) < MAX_PIECES_AHEAD:
+            block = self._next_block()
+            if block is None:
+                return [*pieces, *self._found_speech(self._segmenter.finish)], True
+            pieces += self._found_speech(partial(self._segmenter.feed, block))
+        return pieces, False
+
+    def _next_block(self) -> AudioBuffer | None:
         started_s = time.perf_counter()
         block = next(self._blocks, None)
-        decoded_s = time.perf_counter()
-        pieces = self._segmenter.finish() if block is None else self._segmenter.feed(block)
+        self.counts.decode_s += time.perf_counter() - started_s
         self.counts.audio_s += block.duration_s if block else 0.0
-        self.counts.decode_s += decoded_s - started_s
-        self.counts.model_s += time.perf_counter() - decoded_s
-        return pieces, block is None
+        return block
+
+    def _found_speech(self, work: Callable[[], Sequence[SpeechPiece]]) -> Sequence[SpeechPiece]:
+        pieces, taken_s = _timed(work)
+        self.counts.model_s += taken_s
+        return pieces
 
     async def _begin(self, number: int, tasks: TaskGroup) -> MemoryObjectSendStream[AudioBuffer]:
         """Start a segment's task once a recogniser session may be opened; where its audio is to be sent."""
@@ -116,48 +131,69 @@ class Flow:
     async def _recognise(self, number: int, pieces: MemoryObjectReceiveStream[AudioBuffer]) -> None:
         """One segment, one session: what it found is kept under the segment's number."""
         found = self._found[number] = []
-        session: Session[AudioBuffer, TranscriptSegment] | None = None
+        recognition = Recognition(self._parts.pipeline.recogniser)
         try:
-            with pieces:
-                session = await self._parts.workers.run(self._parts.pipeline.recogniser.open)
-                async for piece in pieces:
-                    found += await self._feed(session, piece)
-                found += await self._hop(session, session.finish)
+            async with pieces:
+                waiting = Waiting(pieces)
+                while not waiting.is_over:
+                    chunk = await waiting.next_chunk(self._parts.sizer.chunk_s())
+                    found += await self._hop(recognition, chunk, is_over=waiting.is_over)
         except BaseException:
-            if session:
-                session.cancel()
+            recognition.cancel()
             raise
         finally:
             self._parts.slots.release()
 
-    async def _feed(
-        self, session: Session[AudioBuffer, TranscriptSegment], piece: AudioBuffer
-    ) -> list[TranscriptSegment]:
-        """What the session says to a piece, handed over in chunks of the length that is right now."""
-        found: list[TranscriptSegment] = []
-        while piece.frames:
-            frames = min(piece.frames, math.ceil(self._parts.sizer.chunk_s() * piece.sample_rate))
-            chunk, piece = piece.cut(0, frames), piece.cut(frames)
-            found += await self._hop(session, partial(session.feed, chunk), audio_s=chunk.duration_s)
-            self._parts.on_heard(chunk.duration_s)
-        return found
-
     async def _hop(
-        self,
-        session: Session[AudioBuffer, TranscriptSegment],
-        work: Callable[[], Sequence[TranscriptSegment]],
-        *,
-        audio_s: float = 0.0,
-    ) -> Sequence[TranscriptSegment]:
-        """Do `work` on a worker and count it: the next chunk of a file is available when it is asked for."""
+        self, recognition: Recognition, chunk: Sequence[AudioBuffer], *, is_over: bool
+    ) -> list[TranscriptSegment]:
+        """Recognise a chunk on a worker and count it: the next chunk of a file is available when it is asked for."""
         asked_s = time.perf_counter()
-        outputs, service_s = await self._parts.workers.run(lambda: _timed(work), cancel=session.cancel)
-        self.counts.model_s += service_s
+        outputs, service_s = await self._parts.workers.run(
+            lambda: _timed(lambda: recognition.advance(chunk, is_over=is_over)), cancel=recognition.cancel
+        )
         latency_s = time.perf_counter() - asked_s
+        audio_s = sum(piece.duration_s for piece in chunk)
+        self.counts.model_s += service_s
         self.counts.latency.record(latency_s)
         self.counts.on_time += latency_s <= self._parts.target_s
         self._parts.sizer.observe(audio_s=audio_s, service_s=service_s)
+        self._parts.on_heard(audio_s)
         return outputs
+
+
+class Waiting:
+    """The pieces of one segment that wait to be recognised, taken in chunks of the length that is right now."""
+
+    def __init__(self, pieces: MemoryObjectReceiveStream[AudioBuffer]) -> None:
+        """Take from `pieces` until it is closed."""
+        self._pieces = pieces
+        self._rest: AudioBuffer | None = None
+        self.is_over = False
+        """Whether nothing comes after the chunks taken so far."""
+
+    async def next_chunk(self, chunk_s: float) -> list[AudioBuffer]:
+        """At most `chunk_s` seconds in one or more buffers; waits only when there is nothing at all."""
+        chunk: list[AudioBuffer] = []
+        left_s = chunk_s
+        while left_s > 0 and (piece := await self._next_piece(wait=not chunk)) is not None:
+            frames = min(piece.frames, math.ceil(left_s * piece.sample_rate))
+            self._rest = piece.cut(frames) if frames < piece.frames else None
+            chunk.append(piece.cut(0, frames))
+            left_s -= chunk[-1].duration_s
+        return chunk
+
+    async def _next_piece(self, *, wait: bool) -> AudioBuffer | None:
+        """A piece that is there, or that comes; nothing at the end, or when there is none and it is not to `wait`."""
+        if self._rest is not None:
+            return self._rest
+        try:
+            return await self._pieces.receive() if wait else self._pieces.receive_nowait()
+        except anyio.WouldBlock:
+            return None
+        except anyio.EndOfStream:
+            self.is_over = True
+            return None
 
 
 def _timed(work: Callable[[], Output]) -> tuple[Output, float]:

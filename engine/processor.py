@@ -19,12 +19,12 @@ from engine.flow import FlowParts
 from engine.jobs.outputs import OutputFolder
 from engine.jobs.run import FolderJob, JobObserver, JobOutput, JobParts, JobRequest, Unobserved
 from engine.pipeline import Pipeline, build_pipeline
-from engine.recording import attempt, in_memory, transcribe, transcribe_opened
+from engine.recording import RecordingInMemory, StoredRecording, attempt, transcribe
 from engine.version import __version__
 from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
 from modules.audio.formats import TranscriptFormat
-from modules.audio.source import Source
+from modules.audio.source import Source, name_of
 from modules.batching.chunks import ChunkSizer
 from modules.errors import AudioError
 from modules.monitoring.resources import effective_cpus, worker_count
@@ -95,7 +95,7 @@ class AsyncAudioProcessor:
             buffer = await self._workers.run(lambda: AudioBuffer.of(samples, sample_rate))
         with self._calls.one():
             async with self._files:
-                return await transcribe_opened("<samples>", in_memory(buffer), parts)
+                return await transcribe("<samples>", RecordingInMemory(buffer), parts)
         raise _left()
 
     async def process_file(self, source: Source) -> FileResult:
@@ -106,7 +106,7 @@ class AsyncAudioProcessor:
         parts = self._running()
         with self._calls.one():
             async with self._files:
-                return await transcribe(source, parts)
+                return await transcribe(name_of(source), StoredRecording(source), parts)
         raise _left()
 
     async def process_files(self, sources: Iterable[Source]) -> AsyncIterator[FileResult]:

@@ -11,7 +11,10 @@ from modules.audio.decoded import Decoded, Piece
 from modules.audio.guarded_file import GuardedFile, translated
 from modules.errors import DecodeError
 
-PIECE_FRAMES = 8_192
+FIRST_PIECE_FRAMES = 8_192
+"""Small, so that the first audio is there soon; each piece is then twice as long as the one before, up to the most."""
+
+MAX_PIECE_FRAMES = 65_536
 MAX_UNREAD_BYTES = 1 << 16
 """What a FLAC may hold behind the last frame that its header counts (tags, what libFLAC has read ahead)."""
 
@@ -48,15 +51,17 @@ def open_with_soundfile(file: BinaryIO) -> Iterator[Decoded]:
 
 def _pieces(sound: _Forward, guarded: GuardedFile) -> Iterator[Piece]:
     """Frames until a read gives none; `sound.frames` is what the header claims and is not used."""
-    while len(piece := _read(sound, guarded)):
+    frames = FIRST_PIECE_FRAMES
+    while len(piece := _read(sound, guarded, frames)):
         yield piece
+        frames = min(2 * frames, MAX_PIECE_FRAMES)
     if sound.format == "FLAC" and guarded.unread_bytes() > MAX_UNREAD_BYTES:
         raise DecodeError("stopped at the length its header claims, but the data go on")
 
 
-def _read(sound: _Forward, guarded: GuardedFile) -> Piece:
+def _read(sound: _Forward, guarded: GuardedFile, frames: int) -> Piece:
     with translated(guarded, _saying):
-        piece: Piece = sound.read(out=np.empty((PIECE_FRAMES, sound.channels), dtype=np.float32))
+        piece: Piece = sound.read(out=np.empty((frames, sound.channels), dtype=np.float32))
     return piece
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-ALLOWED_CHUNKS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
+ALLOWED_CHUNKS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 """Lengths a chunk may have, in seconds: doublings of a recogniser's grain."""
 
 _NEW_SHARE = 0.2

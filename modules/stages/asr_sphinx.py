@@ -87,7 +87,7 @@ class SphinxSession:
     def __init__(self, children: Answerer) -> None:
         self._children = children
         self._turn = Turn()
-        self._cutter = GrainCutter(_GRAIN_FRAMES)
+        self._cutter = GrainCutter(_GRAIN_FRAMES, np.float32)
         self._grains: list[bytes] = []
         self._start_s: float | None = None
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.audio.buffer import AudioBuffer
-from modules.audio.grains import GrainCutter, to_pcm16
+from modules.audio.grains import GrainCutter, to_int16
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.errors import Cancelled, ModelError
 
@@ -57,7 +57,7 @@ class VoskSession:
     def __init__(self, recogniser: Any, *, sample_rate: int, endpoints: bool) -> None:  # noqa: ANN401 - untyped library
         """Own `recogniser`, which has heard nothing yet."""
         self._recogniser = recogniser
-        self._grains = GrainCutter(round(GRAIN_S * sample_rate))
+        self._grains = GrainCutter(round(GRAIN_S * sample_rate), np.int16)
         self._endpoints = endpoints
         self._start_s: float | None = None
         self._end_s = 0.0
@@ -68,7 +68,7 @@ class VoskSession:
         if self._start_s is None:
             self._start_s = payload.start_s
         self._end_s = payload.end_s
-        return [segment for grain in self._grains.push(payload.samples) for segment in self._hear(grain)]
+        return [segment for grain in self._grains.push(to_int16(payload.samples)) for segment in self._hear(grain)]
 
     def finish(self) -> list[TranscriptSegment]:
         """The last words."""
@@ -83,12 +83,12 @@ class VoskSession:
         """Stop before the next grain."""
         self._cancelled = True
 
-    def _hear(self, grain: NDArray[np.float32]) -> list[TranscriptSegment]:
+    def _hear(self, grain: NDArray[np.int16]) -> list[TranscriptSegment]:
         """The segment that ends with this grain, where endpoints are wanted and Vosk hears one."""
         if self._cancelled:
             raise Cancelled("the recogniser was told to stop")
         try:
-            is_endpoint = self._recogniser.AcceptWaveform(to_pcm16(grain))
+            is_endpoint = self._recogniser.AcceptWaveform(grain.tobytes())
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk failed on {len(grain)} samples: {error}") from error
         return self._segments(self._recogniser.Result()) if is_endpoint and self._endpoints else []

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from modules.audio.decode_soundfile import PIECE_FRAMES, open_with_soundfile
+from modules.audio.decode_soundfile import FIRST_PIECE_FRAMES, open_with_soundfile
 from modules.errors import DecodeError
 from tests.modules.audio.sounds import RATE_HZ, WITH_SOUNDFILE, tones, wav
 
@@ -24,7 +24,7 @@ def decode(content: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
 def test_reading_in_pieces_equals_reading_the_whole(name: str, recordings: dict[str, Path]) -> None:
     """To the bit, save for MP3, where soundfile's own seeking changes the last bits of the whole."""
     whole, _ = soundfile.read(recordings[name], dtype="float32", always_2d=True)
-    assert len(whole) > PIECE_FRAMES
+    assert len(whole) > FIRST_PIECE_FRAMES
     decoded = decode(recordings[name].read_bytes())
     assert decoded.shape == whole.shape
     assert np.abs(decoded - whole).max() <= (2**-20 if name == "lame.mp3" else 0.0)

@@ -21,7 +21,7 @@ def counted(frames: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
 def test_what_was_pushed_comes_out_whole_and_in_order(pieces: list[int], grain_frames: int) -> None:
     """Every grain but the rest has exactly the length asked for, however the samples arrived."""
     samples = counted(sum(pieces))
-    cutter = GrainCutter(grain_frames)
+    cutter = GrainCutter(grain_frames, np.float32)
     ends = list(accumulate(pieces))[:-1]
     grains = [grain for piece in np.split(samples, ends) for grain in cutter.push(piece)]
     rest = cutter.rest()
@@ -32,7 +32,7 @@ def test_what_was_pushed_comes_out_whole_and_in_order(pieces: list[int], grain_f
 
 def test_a_cutter_is_empty_after_its_rest() -> None:
     """It can be used for the next stretch."""
-    cutter = GrainCutter(4)
+    cutter = GrainCutter(4, np.float32)
     cutter.push(counted(3))
     assert len(cutter.rest()) == 3
     assert len(cutter.rest()) == 0
@@ -41,7 +41,7 @@ def test_a_cutter_is_empty_after_its_rest() -> None:
 
 def test_whole_grains_are_views_and_a_joined_one_is_a_copy() -> None:
     """Only what straddles two pieces is copied, and the copy does not change later."""
-    cutter = GrainCutter(4)
+    cutter = GrainCutter(4, np.float32)
     first, second = counted(6), counted(6) + 10
     (view,) = cutter.push(first)
     (joined, *_) = cutter.push(second)
@@ -53,7 +53,7 @@ def test_whole_grains_are_views_and_a_joined_one_is_a_copy() -> None:
 
 def test_a_cutter_says_how_full_it_is() -> None:
     """The state fits a line."""
-    cutter = GrainCutter(4)
+    cutter = GrainCutter(4, np.float32)
     cutter.push(counted(5))
     assert repr(cutter) == "<GrainCutter 1 of 4 frames>"
 
@@ -61,7 +61,7 @@ def test_a_cutter_says_how_full_it_is() -> None:
 def test_a_grain_has_at_least_one_frame() -> None:
     """A grain of nothing would never end."""
     with pytest.raises(ValueError, match="grain_frames must be at least 1, got 0"):
-        GrainCutter(0)
+        GrainCutter(0, np.float32)
 
 
 @given(st.lists(st.integers(-32_768, 32_767), max_size=50))
