@@ -1,6 +1,7 @@
 """Folders and long files: Onbeat on all cores against Vosk alone on one thread, and against `vosk-transcriber`.
 
-"Vosk alone" is the least a program can do: read a file, resample it if need be, feed one recogniser, ask for the text.
+"Vosk alone" is the least a program can do: load the model, read a file, resample it if need be, feed one recogniser,
+ask for the text. Each side begins with nothing loaded.
 """
 
 import json
@@ -72,9 +73,8 @@ def compare(case: OfflineCase, *, rounds: int, workers: int = 2) -> Comparison:
             asr="vosk", vosk_model=model(case.model), segmenting=case.segmenting, workers=workers
         )
         vosk.SetLogLevel(-1)
-        loaded = vosk.Model(str(model(case.model)))
         sides: dict[str, Callable[[], object]] = {
-            "vosk alone": lambda: vosk_alone(loaded, paths),
+            "vosk alone": lambda: vosk_alone(vosk.Model(str(model(case.model))), paths),
             "onbeat": lambda: anyio.run(onbeat, config, paths),
         }
         if shutil.which("ffmpeg") and shutil.which("vosk-transcriber"):

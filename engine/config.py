@@ -106,6 +106,7 @@ class BatchProcessingConfig(_Settings):
     min_silence_s: float = Field(default=0.2, ge=0.01, le=10, description="Shortest silence that ends a segment.")
     segment_padding_s: float = Field(default=0.3, ge=0, le=5, description="Seconds kept before and after a segment.")
     speech_threshold: float = Field(default=0.5, ge=0.01, le=0.99, description="Probability at which speech begins.")
+    max_streams: int = Field(default=1000, ge=1, le=100_000, description="Most live streams at once.")
     max_memory_mb: int = Field(default=512, ge=64, le=1_048_576, description="Most memory beside the models, in MB.")
     p99_chunk_latency_ms: float = Field(
         default=300, ge=1, le=60_000, description="Promised for 99 of 100 chunks, in ms."

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.config import BatchProcessingConfig
@@ -13,11 +14,17 @@ from modules.batching.segments import SegmentRules
 from modules.models.digest import tree_digest
 from modules.models.onnx import OnnxModel
 from modules.stages import recognisers
+from modules.stages.asr_vosk import VoskRecogniser
 from modules.stages.fused import FusedSession
+from modules.stages.hop import AnyStage
+from modules.stages.live import LiveSegments, LiveVosk
 from modules.stages.protocols import Session, SessionStage
 from modules.stages.recognisers import Recogniser, RecogniserChoice, RecogniserWish
-from modules.stages.segmenter import SpeechPiece, SpeechSegmenter, SpeechTimes, WholeStream
+from modules.stages.segmenter import SpeechCutting, SpeechPiece, SpeechSegmenter, SpeechTimes, WholeGrains, WholeStream
 from modules.stages.vad_silero import RATE_HZ, SileroDetector, packaged_model
+
+_LIVE_MIN_SEGMENT_S = 0.5
+"""Speech of a live stream this long ends at an ordinary pause."""
 
 _AFFECTS_RESULTS = (
     "channel",
@@ -35,8 +42,9 @@ _AFFECTS_RESULTS = (
 class Pipeline:
     """decode -> downmix -> resample -> segmenter -> recogniser, each segment in a recogniser session of its own.
 
-    `max_sessions` may be open at once: one more than workers keeps all of them busy, but a session of PocketSphinx is a
-    process. `fingerprint` changes with everything that affects results: settings, backend, model contents, version.
+    `max_sessions` may be open at once, as many as there are workers: more would make sessions change workers all the
+    time, and their memory with them from one core's cache to the other's. `fingerprint` changes with everything that
+    affects results: settings, backend, model contents, version.
     """
 
     segmenter: SessionStage[AudioBuffer, SpeechPiece]
@@ -50,6 +58,18 @@ class Pipeline:
     def close(self) -> None:
         """Give back what the recogniser holds outside this process."""
         self.recogniser.close()
+
+    def live_stages(self) -> Sequence[AnyStage]:
+        """The stages of a live stream, from mono audio at the stages' rate to events.
+
+        Vosk hears endpoints itself. Otherwise speech is found first, in shorter segments than those of files, since
+        somebody waits for them, and each segment is recognised when it has ended.
+        """
+        if isinstance(self.recogniser, VoskRecogniser):
+            return (LiveVosk(self.recogniser),)
+        rules = replace(_rules(self.config), min_segment_s=_LIVE_MIN_SEGMENT_S)
+        detector = SileroDetector(OnnxModel(packaged_model()))
+        return (WholeGrains(), detector, SpeechCutting(rules), LiveSegments(self.recogniser))
 
     def sound(self, sample_rate: int) -> Session[Any, Any]:
         """A session from a source's buffers at `sample_rate` Hz to mono buffers at the stages' rate."""
@@ -75,7 +95,7 @@ def build_pipeline(config: BatchProcessingConfig, *, workers: int, version: str)
         segmenter=_segmenter(config, rate),
         recogniser=recogniser,
         sample_rate=rate,
-        max_sessions=workers if choice.backend == "sphinx" else workers + 1,
+        max_sessions=workers,
         choice=choice,
         config=config,
         fingerprint=_fingerprint(config, choice, version),
@@ -85,14 +105,17 @@ def build_pipeline(config: BatchProcessingConfig, *, workers: int, version: str)
 def _segmenter(config: BatchProcessingConfig, rate: int) -> SessionStage[AudioBuffer, SpeechPiece]:
     if config.segmenting == "off":
         return WholeStream(rate)
-    rules = SegmentRules(
+    return SpeechSegmenter(SileroDetector(OnnxModel(packaged_model())), _rules(config))
+
+
+def _rules(config: BatchProcessingConfig) -> SegmentRules:
+    return SegmentRules(
         min_segment_s=config.min_segment_s,
         max_segment_s=config.max_segment_s,
         min_silence_s=config.min_silence_s,
         padding_s=config.segment_padding_s,
         threshold=config.speech_threshold,
     )
-    return SpeechSegmenter(SileroDetector(OnnxModel(packaged_model())), rules)
 
 
 def _fingerprint(config: BatchProcessingConfig, choice: RecogniserChoice, version: str) -> str:

@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Self
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
+from engine.calls import Calls
 from engine.config import BatchProcessingConfig
 from engine.failures import first_error
 from engine.flow import FlowParts
@@ -20,6 +21,9 @@ from engine.jobs.outputs import OutputFolder
 from engine.jobs.run import FolderJob, JobObserver, JobOutput, JobParts, JobRequest, Unobserved
 from engine.pipeline import Pipeline, build_pipeline
 from engine.recording import RecordingInMemory, StoredRecording, attempt, transcribe
+from engine.stream import LiveStream
+from engine.stream_options import StreamOptions
+from engine.streams import StreamLimits, Streams
 from engine.version import __version__
 from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
@@ -27,9 +31,11 @@ from modules.audio.formats import TranscriptFormat
 from modules.audio.source import Source, name_of
 from modules.batching.chunks import ChunkSizer
 from modules.errors import AudioError
+from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.resources import effective_cpus, worker_count
 from modules.results import FileResult, Summary
 from modules.results_json import header_json
+from modules.stages.hop import AnyStage
 
 
 class AsyncAudioProcessor:
@@ -42,9 +48,10 @@ class AsyncAudioProcessor:
         """Take the settings; models are loaded and workers started on entering."""
         self._config = config or BatchProcessingConfig()
         self._workers = WorkerThreads(self._config.workers or worker_count(effective_cpus()))
-        self._files = anyio.Semaphore(self._workers.count + 1)  # one more than workers: there is always work waiting
+        self._files = anyio.Semaphore(self._workers.count)
         self._calls = Calls()
         self._parts: FlowParts | None = None
+        self._streams: Streams | None = None
 
     async def __aenter__(self) -> Self:
         """Load the models. Raises `ModelError`."""
@@ -63,6 +70,8 @@ class AsyncAudioProcessor:
             sizer=_chunk_sizer(self._config),
             target_s=self._config.p99_chunk_latency_ms / 1e3,
         )
+        limits = StreamLimits(self._config.max_streams, self._config.max_batch if self._config.batching else 1)
+        self._streams = Streams(pipeline, self._workers, limits)
         return self
 
     async def __aexit__(
@@ -72,7 +81,8 @@ class AsyncAudioProcessor:
         parts, self._parts = self._parts, None
         with anyio.CancelScope(shield=True):
             await self._calls.stop()
-            if parts:
+            if parts and self._streams:
+                await self._streams.close()
                 await self._workers.run(parts.pipeline.close)
             await self._workers.__aexit__(kind, error, trace)
 
@@ -80,6 +90,38 @@ class AsyncAudioProcessor:
     def pipeline(self) -> Pipeline:
         """The stages in force. Raises `RuntimeError` outside the `async with` block."""
         return self._running().pipeline
+
+    @property
+    def monitor(self) -> RealTimePerformanceMonitor:
+        """What the chunks of live streams waited and took."""
+        self._running()
+        assert self._streams is not None
+        return self._streams.monitor
+
+    @asynccontextmanager
+    async def open_stream(
+        self,
+        sample_rate: int,
+        *,
+        stages: Sequence[AnyStage] | None = None,
+        **options: Any,  # noqa: ANN401 - see below
+    ) -> AsyncIterator[LiveStream]:
+        """A live stream of audio at `sample_rate` Hz: push samples in, iterate over its events.
+
+        `options` are the other fields of `StreamOptions`: `deadline_s`, `priority`, `overload`, `max_buffered_s` and
+        `chunk_s`. `stages` are stages of your own in the place of the recogniser; they get the samples as they were
+        pushed, and what the last one gives are `final` events with a `value`. Streams that are given the same stages
+        share their model calls. Raises `Overloaded` when `max_streams` are open, and `ModelError`.
+        """
+        self._running()
+        assert self._streams is not None
+        with self._calls.one():
+            if self._config.chunk_s and "chunk_s" not in options:
+                options["chunk_s"] = self._config.chunk_s
+            async with await self._streams.open(StreamOptions(sample_rate, **options), stages) as stream:
+                yield stream
+            return
+        raise _left()
 
     async def process(self, samples: Any, sample_rate: int | None = None) -> FileResult:  # noqa: ANN401 - any array
         """The transcript of samples in memory: an `AudioBuffer`, or an array of shape (frames,) or (frames, channels).
@@ -187,34 +229,6 @@ class AsyncAudioProcessor:
         if self._parts is None:
             raise RuntimeError("the processor is not running: use it inside its own `async with` block")
         return self._parts
-
-
-class Calls:
-    """The calls under way, so that leaving the processor can cancel them and wait for their end."""
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self._scopes: set[anyio.CancelScope] = set()
-        self._changed = anyio.Event()
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count the caller as under way inside the block, which `stop` cancels."""
-        with anyio.CancelScope() as scope:
-            self._scopes.add(scope)
-            try:
-                yield
-            finally:
-                self._scopes.discard(scope)
-                self._changed.set()
-
-    async def stop(self) -> None:
-        """Cancel all and return when the last has ended."""
-        while self._scopes:
-            self._changed = anyio.Event()
-            for scope in self._scopes:
-                scope.cancel()
-            await self._changed.wait()
 
 
 def process_audio_file(source: Source, config: BatchProcessingConfig | None = None) -> FileResult:

@@ -21,6 +21,10 @@ class ModelError(OnbeatError, RuntimeError):
     """A model is missing, cannot be loaded or failed while running."""
 
 
+class StreamClosed(OnbeatError, RuntimeError):
+    """A live stream was used before it was entered or after its end."""
+
+
 class StageFailed(OnbeatError, RuntimeError):
     """A stage raised on one payload; the payload's neighbours are not affected."""
 

@@ -10,6 +10,7 @@ import re
 from typing import Any, TypeAlias
 
 from modules.audio.transcript import TranscriptSegment, Word
+from modules.events import StreamEvent
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Summary, Timing
 
 SCHEMA = 1
@@ -32,6 +33,26 @@ def file_json(result: FileResult) -> str:
 def file_document(result: FileResult) -> str:
     """The same object as `file_json`, indented, as a file of its own."""
     return _line(_file(result), indent=2) + "\n"
+
+
+def event_json(event: StreamEvent) -> str:
+    """One event of a live stream; what does not belong to its type is left out."""
+    fields: _Object = {
+        "type": event.type.value,
+        "start_s": _rounded(event.start_s),
+        "end_s": _rounded(event.end_s),
+    }
+    if event.text:
+        fields["text"] = event.text
+    if event.words:
+        fields["words"] = [_word(word) for word in event.words]
+    if event.samples:
+        fields["samples"] = event.samples
+    if event.latency_ms:
+        fields["latency_ms"] = _rounded(event.latency_ms)
+    if event.error:
+        fields["error"] = {"kind": event.error.kind, "message": event.error.message}
+    return _line(fields)
 
 
 def summary_json(summary: Summary) -> str:

@@ -13,6 +13,7 @@ from engine.cli.doctor import doctor_command
 from engine.cli.exits import Exit
 from engine.cli.run import run_command
 from engine.cli.signals import Interrupted
+from engine.cli.stream import stream_command
 from engine.version import __version__
 from modules.errors import ConfigError, OnbeatError
 
@@ -54,6 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run_command)
+app.command("stream")(stream_command)
 app.command("doctor")(doctor_command)
 app.add_typer(config_app, name="config")
 

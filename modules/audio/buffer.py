@@ -33,10 +33,28 @@ class AudioBuffer:
                 f"samples must be float32 of shape (frames,) or (frames, channels), "
                 f"got {self.samples.dtype} of shape {self.samples.shape}; AudioBuffer.of() converts"
             )
-        if not 1 <= self.sample_rate <= MAX_SAMPLE_RATE_HZ:
-            raise AudioError(f"sample_rate must be 1 to {MAX_SAMPLE_RATE_HZ} Hz, got {self.sample_rate}")
+        self.check_rate(self.sample_rate)
         if self.samples.ndim > 1 and not 1 <= self.samples.shape[1] <= MAX_CHANNELS:
             raise AudioError(f"channels must be 1 to {MAX_CHANNELS}, got {self.samples.shape[1]}")
+
+    @staticmethod
+    def check_rate(sample_rate: int) -> None:
+        """Raise `AudioError` for a rate in Hz that no buffer can have."""
+        if not 1 <= sample_rate <= MAX_SAMPLE_RATE_HZ:
+            raise AudioError(f"sample_rate must be 1 to {MAX_SAMPLE_RATE_HZ} Hz, got {sample_rate}")
+
+    @classmethod
+    def silence(cls, frames: int, sample_rate: int, *, start_s: float = 0.0) -> Self:
+        """Zeros, mono."""
+        return cls(np.zeros(frames, np.float32), sample_rate, start_s)
+
+    @classmethod
+    def copied(cls, samples: NDArray[Any], sample_rate: int) -> Self:
+        """As `of`, but sharing no memory with `samples`, which the caller may use again."""
+        buffer = cls.of(samples, sample_rate)
+        if np.may_share_memory(buffer.samples, samples):
+            return cls(buffer.samples.copy(), sample_rate)
+        return buffer
 
     @classmethod
     def of(cls, samples: NDArray[Any], sample_rate: int, *, start_s: float = 0.0) -> Self:

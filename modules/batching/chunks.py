@@ -15,7 +15,7 @@ class ChunkSizer:
     keeps a worker free for what is more urgent and a cancelled run quick to stop; long chunks save thread hops.
     """
 
-    def __init__(self, *, max_service_s: float = 0.1, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S) -> None:
+    def __init__(self, *, max_service_s: float = 0.2, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S) -> None:
         """Choose among `allowed_s`, ascending, in seconds; before anything is known, choose the shortest."""
         assert list(allowed_s) == sorted(allowed_s), allowed_s
         assert allowed_s, "at least one length"

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from modules.errors import ModelError
+from modules.errors import Cancelled, ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,33 @@ class OnnxModel:
             self._session: Any = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
         except Exception as error:  # the library raises a family of its own without a common parent
             raise ModelError(f"{path} cannot be loaded as an ONNX model: {error}") from error
+        self._run_options: Any = onnxruntime.RunOptions
+        self._under_way: list[Any] = []  # the run options of calls that run, each added and removed by its own thread
         self.path = path
         self.inputs: tuple[str, ...] = tuple(node.name for node in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(node.name for node in self._session.get_outputs())
 
     def run(self, feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        """The outputs in the order of `outputs`. Raises `ModelError` when the graph refuses the inputs."""
+        """The outputs in the order of `outputs`.
+
+        Raises `ModelError` when the graph refuses the inputs, `Cancelled` when `stop` was called meanwhile.
+        """
+        options = self._run_options()
+        self._under_way.append(options)
         try:
-            result: list[NDArray[Any]] = self._session.run(None, feeds)
+            result: list[NDArray[Any]] = self._session.run(None, feeds, options)
         except Exception as error:  # as above
+            if options.terminate:
+                raise Cancelled(f"{self.path.name} was told to stop") from error
             raise ModelError(f"{self.path.name} failed while running: {error}") from error
+        finally:
+            self._under_way.remove(options)
         return result
+
+    def stop(self) -> None:
+        """Break off all calls that run now, from any thread; each raises `Cancelled` soon."""
+        for options in list(self._under_way):
+            options.terminate = True
 
 
 def providers() -> tuple[str, ...]:

@@ -46,6 +46,7 @@ class SphinxRecogniser:
     def __init__(self, *, max_processes: int = 1, model_dir: Path | None = None) -> None:
         self.sample_rate = SAMPLE_RATE_HZ
         self.grain_s = GRAIN_S
+        self.is_remote = True  # a worker only waits for the process that computes
         command = [sys.executable, "-u", "-P", str(Path(sphinx_child.__file__).resolve())]
         if model_dir is not None:
             command.append(str(model_dir))

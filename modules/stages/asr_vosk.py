@@ -38,14 +38,15 @@ class VoskRecogniser:
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk cannot load the model in {model_folder}: {error}") from error
 
-    def open(self) -> "VoskSession":
-        """A recogniser for one stream."""
+    def open(self, *, endpoints: bool | None = None) -> "VoskSession":
+        """A recogniser for one stream; `endpoints` counts instead of the stage's own when it is given."""
         try:
             recogniser = self._vosk.KaldiRecognizer(self._model, float(self.sample_rate))
         except Exception as error:  # as above
             raise ModelError(f"Vosk cannot make a recogniser: {error}") from error
         recogniser.SetWords(True)  # noqa: FBT003 - the library's own signature
-        return VoskSession(recogniser, sample_rate=self.sample_rate, endpoints=self.endpoints)
+        hears = self.endpoints if endpoints is None else endpoints
+        return VoskSession(recogniser, sample_rate=self.sample_rate, endpoints=hears)
 
     def close(self) -> None:
         """Nothing is held outside this process."""

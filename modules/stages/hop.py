@@ -11,7 +11,7 @@ from typing import Any, Final, TypeGuard, cast
 
 from modules.errors import StageFailed
 from modules.stages.fused import FusedSession
-from modules.stages.protocols import BatchStage, RecurrentStage, SessionStage
+from modules.stages.protocols import BatchStage, RecurrentStage, Session, SessionStage
 
 END: Final = object()
 """The payload that asks a hop session for what it still owes."""
@@ -29,16 +29,20 @@ class Failed:
 class HopSession:
     """What one stream remembers inside a hop: its sessions, and the state of the shared stage as a value."""
 
-    def __init__(self, before: FusedSession, state: object, after: FusedSession) -> None:
-        """Start a stream."""
+    def __init__(self, hop: "Hop", before: FusedSession, state: object, after: FusedSession) -> None:
+        """Start a stream in `hop`."""
+        self._hop = hop
         self.before = before
         self.state = state
         self.after = after
+        self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Stop soon, from any thread."""
+        """Stop soon, from any thread; a model call that only cancelled streams wait for is broken off."""
+        self.is_cancelled = True
         self.before.cancel()
         self.after.cancel()
+        self._hop.break_off()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class HopCall:
     payload: object
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """One call while it runs."""
 
@@ -72,6 +76,7 @@ class Hop:
         self._before = tuple(before)
         self._shared = shared
         self._after = tuple(after)
+        self._under_way: list[Sequence[_Row]] = []  # appended to and removed from by workers, each its own rows
 
     def __repr__(self) -> str:
         names = [
@@ -89,14 +94,29 @@ class Hop:
         """Whether streams share model calls in it."""
         return self._shared is not None
 
-    def open(self) -> HopSession:
-        """A session for one stream."""
+    @property
+    def is_remote(self) -> bool:
+        """Whether a worker that runs it only waits for another process."""
+        return any(getattr(stage, "is_remote", False) for stage in self._before)
+
+    def open(self, first: Sequence[Session[Any, Any]] = ()) -> HopSession:
+        """A session for one stream; `first` are sessions of the stream's own that come before the stages."""
         state = self._shared.initial_state() if _is_recurrent(self._shared) else None
         return HopSession(
-            FusedSession([stage.open() for stage in self._before]),
+            self,
+            FusedSession([*first, *(stage.open() for stage in self._before)]),
             state,
             FusedSession([stage.open() for stage in self._after]),
         )
+
+    def break_off(self) -> None:
+        """Break off the shared stage's calls, if one of them is only for cancelled streams and the stage can.
+
+        Streams that are not cancelled and shared a call that was broken off are then served alone.
+        """
+        stop = getattr(self._shared, "cancel", None)
+        if stop and any(all(row.session.is_cancelled for row in rows) for rows in list(self._under_way)):
+            stop()
 
     def run(self, calls: Sequence[HopCall]) -> list[list[Any] | Failed]:
         """The outputs for each call, in order, or what a stage raised on it; one call's failure is its own."""
@@ -124,6 +144,7 @@ class Hop:
         """The shared stage's output for each payload; when the call fails, each is tried alone."""
         if self._shared is None:
             return payloads
+        self._under_way.append(rows)
         try:
             if not _is_recurrent(self._shared):
                 return _as_many(cast("BatchStage[Any, Any]", self._shared).process(payloads), payloads)
@@ -134,7 +155,12 @@ class Hop:
         except Exception as error:  # noqa: BLE001 - a stage is the user's own code: its error belongs to its payload
             if len(rows) == 1:
                 return [Failed(error)]
-            return [self._processed([row], [payload])[0] for row, payload in zip(rows, payloads, strict=True)]
+            return [self._alone(row, payload, error) for row, payload in zip(rows, payloads, strict=True)]
+        finally:
+            self._under_way.remove(rows)
+
+    def _alone(self, row: _Row, payload: object, error: Exception) -> object:
+        return Failed(error) if row.session.is_cancelled else self._processed([row], [payload])[0]
 
     def _guarded(self, row: _Row, work: Any) -> None:  # noqa: ANN401 - any call without arguments
         try:
@@ -145,20 +171,20 @@ class Hop:
 
 
 def hops_of(stages: Sequence[AnyStage]) -> list[Hop]:
-    """The stages cut into as few hops as possible: a second batching stage begins a new one."""
-    hops: list[Hop] = []
-    before: list[SessionStage[Any, Any]] = []
-    shared: BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | None = None
-    after: list[SessionStage[Any, Any]] = []
+    """The stages cut into as few hops as possible: a second batching stage begins a new one, a remote one too."""
+    rows: list[list[AnyStage]] = [[]]
     for stage in stages:
-        if _is_session_stage(stage):
-            (before if shared is None else after).append(stage)
-            continue
-        if shared is not None:
-            hops.append(Hop(before, shared, after))
-            before, after = [], []
-        shared = cast("BatchStage[Any, Any] | RecurrentStage[Any, Any, Any]", stage)
-    return [*hops, Hop(before, shared, after)]
+        is_second = not _is_session_stage(stage) and any(not _is_session_stage(other) for other in rows[-1])
+        if (is_second or getattr(stage, "is_remote", False)) and rows[-1]:
+            rows.append([])
+        rows[-1].append(stage)
+    return [_hop(row) for row in rows]
+
+
+def _hop(row: Sequence[AnyStage]) -> Hop:
+    shared = next((number for number, stage in enumerate(row) if not _is_session_stage(stage)), len(row))
+    before, rest = row[:shared], row[shared:]
+    return Hop(cast("Any", before), cast("Any", rest[0]) if rest else None, cast("Any", rest[1:]))
 
 
 def _begun(session: HopSession, payload: object) -> list[Any]:

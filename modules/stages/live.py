@@ -12,8 +12,7 @@ class LiveVosk:
     """A `SessionStage` from mono audio to events, by a recogniser that hears endpoints itself."""
 
     def __init__(self, recogniser: VoskRecogniser) -> None:
-        """Use `recogniser`, which must hear endpoints."""
-        assert recogniser.endpoints, "a live stream needs endpoints"
+        """Use `recogniser`."""
         self._recogniser = recogniser
 
     def open(self) -> "LiveVoskSession":
@@ -26,7 +25,7 @@ class LiveVoskSession:
 
     def __init__(self, recogniser: VoskRecogniser) -> None:
         """Start before the first sample."""
-        self._session = recogniser.open()
+        self._session = recogniser.open(endpoints=True)
         self._partial = ""
         self._said_until_s = 0.0
 
@@ -63,6 +62,11 @@ class LiveSegments:
     def __init__(self, recogniser: SessionStage[AudioBuffer, TranscriptSegment]) -> None:
         """Recognise with `recogniser`."""
         self._recogniser = recogniser
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a worker that runs it only waits for another process."""
+        return bool(getattr(self._recogniser, "is_remote", False))
 
     def open(self) -> "LiveSegmentsSession":
         """A session for one stream."""

@@ -77,6 +77,10 @@ class SileroDetector:
             outputs[i] = Heard(batch[i], probabilities[row, : grains[row]])
         return new_states, outputs
 
+    def cancel(self) -> None:
+        """Break off the calls that run; see `Hop.break_off`."""
+        self._model.stop()
+
     def _roll(self, padded: Floats, hidden: Floats, grains: list[int]) -> Floats:
         """Run the rows grain by grain; `hidden` [2, rows, 128] is moved on in place."""
         probabilities = np.zeros((len(grains), grains[0]), np.float32)

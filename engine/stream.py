@@ -1,0 +1,280 @@
+"""`LiveStream`: one input that arrives while it is processed. Samples are pushed in, events come out, in order.
+
+Each stream is its own small task group with one task, the pump. What a chunk costs on the event loop is one hop a row
+of stages; everything heavy happens on workers, shared with the other streams.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from engine.changes import Changes
+from engine.failures import first_error
+from engine.stream_options import StreamOptions, StreamRow, StreamStatistics
+from modules.audio.buffer import AudioBuffer
+from modules.audio.transcript import TranscriptSegment
+from modules.batching.intake import Chunk, Dropped, Intake
+from modules.batching.ready_queue import Urgency
+from modules.errors import AudioError, Overloaded, StreamClosed
+from modules.events import EventType, StreamEvent, final
+from modules.results import Failure
+from modules.stages.hop import END, Failed, HopCall
+
+MAX_UNREAD_EVENTS = 10_000
+"""Events nobody has read; beyond these the stream waits for its reader before it goes on."""
+
+
+class LiveStream:
+    """A stream inside its `async with` block; leaving the block cancels what runs, and frees what it held."""
+
+    def __init__(self, options: StreamOptions, row: StreamRow, *, on_left: Callable[[], None] = lambda: None) -> None:
+        """Process by `row`; `on_left` is called once when the stream is over."""
+        self.options = options
+        self._row = row
+        self._on_left = on_left
+        self._intake = Intake()
+        self._events: deque[StreamEvent] = deque()
+        self._changes = Changes()
+        self._pushed_frames = 0
+        self._dropped_frames = 0
+        self._answered_chunks = 0
+        self._failed_chunks = 0
+        self._flush_until = 0  # frames pushed before the last flush
+        self._state: Literal["new", "open", "ended", "over", "closed"] = "new"
+        self._tasks: TaskGroup | None = None
+
+    def __repr__(self) -> str:
+        waiting_s = self._intake.frames / self.options.sample_rate
+        return f"<LiveStream {self._state}, {waiting_s:.2f} s waiting, {len(self._events)} events unread>"
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        self._state = "open"
+        self._tasks.start_soon(self._pump)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Cancel what still runs and wait until it has stopped."""
+        assert self._tasks is not None
+        self._close()
+        with first_error():
+            return await self._tasks.__aexit__(kind, error, trace)
+
+    @property
+    def statistics(self) -> StreamStatistics:
+        """What became of the samples so far."""
+        return StreamStatistics(
+            pushed_frames=self._pushed_frames,
+            waiting_frames=self._intake.frames,
+            dropped_frames=self._dropped_frames,
+            answered_chunks=self._answered_chunks,
+            failed_chunks=self._failed_chunks,
+        )
+
+    async def push(self, samples: Any) -> None:  # noqa: ANN401 - any array, or an AudioBuffer
+        """Take samples of any length; with the policy `wait`, return when they have been taken in.
+
+        Float samples, or int16 or int32, of shape (frames,) or (frames, channels). Raises `AudioError` for what is no
+        audio of this stream, `StreamClosed` after its end, and `Overloaded` with the policy `reject`.
+        """
+        for piece in self._pieces(samples):
+            while self.options.overload == "wait" and self._is_full(piece):
+                await self._changes.wait()
+                self._require_open()
+            self._take_in(piece)
+
+    def push_nowait(self, samples: Any) -> None:  # noqa: ANN401 - as above
+        """Take samples at once, or raise `Overloaded` where `push` would wait; nothing is then taken."""
+        pieces = self._pieces(samples)
+        if self.options.overload == "wait" and pieces and self._is_full(pieces[0], pieces):
+            raise self._overloaded()
+        for piece in pieces:
+            self._take_in(piece)
+
+    def flush(self) -> None:
+        """Process what has been pushed without waiting for a chunk to fill."""
+        self._require_open()
+        self._flush_until = self._pushed_frames
+        self._changes.tell()
+
+    def end_input(self) -> None:
+        """No more samples come: what is there is processed, the last words are said, then the event `end` follows."""
+        if self._state == "open":
+            self._state = "ended"
+            self._changes.tell()
+
+    async def aclose(self) -> None:
+        """Stop now: what was not processed is given up, and iterating ends."""
+        self._close()
+        while self._tasks is not None and self._state != "closed":
+            await self._changes.wait()
+
+    def __aiter__(self) -> Self:
+        """Iterate over the events."""
+        return self
+
+    async def __anext__(self) -> StreamEvent:
+        """The next event; after `end`, and after the stream was closed, there is none."""
+        while not self._events:
+            if self._state in ("over", "closed"):
+                raise StopAsyncIteration
+            await self._changes.wait()
+        was_full = len(self._events) >= MAX_UNREAD_EVENTS
+        event = self._events.popleft()
+        if was_full:
+            self._changes.tell()
+        return event
+
+    # What follows runs in the pump's task, or is called by the above.
+
+    async def _pump(self) -> None:
+        """Answer chunk after chunk until the input has ended, then say what is still owed."""
+        try:
+            while (chunk := await self._next_chunk()) is not None:
+                await self._answer(chunk)
+            await self._finish()
+            self._state = "over"
+        finally:
+            if self._state != "over":
+                self._state = "closed"
+                for _, __, session in self._row.hops:
+                    session.cancel()
+            self._on_left()
+            self._changes.tell()
+
+    async def _next_chunk(self) -> Chunk | None:
+        while True:
+            while len(self._events) >= MAX_UNREAD_EVENTS:
+                await self._changes.wait()
+            taken = self._pushed_frames - self._intake.frames
+            all_there_is = self._state == "ended" or taken < self._flush_until
+            if chunk := self._intake.take(self.options.chunk_frames, all_there_is=all_there_is):
+                self._changes.tell()
+                return chunk
+            if self._state == "ended":
+                return None
+            await self._changes.wait()
+
+    async def _answer(self, chunk: Chunk) -> None:
+        urgency = Urgency(chunk.available_s + self.options.deadline_s, self.options.priority)
+        outputs = await self._walk([chunk.audio], urgency, first=0)
+        if isinstance(outputs, Failed):
+            self._failed(outputs, chunk.audio)
+            return
+        latency_s = self._row.clock() - chunk.available_s
+        self._row.monitor.answered(latency_s, target_s=self.options.deadline_s)
+        self._answered_chunks += 1
+        for output in outputs:
+            self._emit(_event(output, chunk.audio, latency_s))
+
+    async def _walk(self, payloads: list[Any], urgency: Urgency, *, first: int) -> list[Any] | Failed:
+        """What comes out of the row when these payloads enter it before hop number `first`."""
+        for hop, workers, session in self._row.hops[first:]:
+            outputs: list[Any] = []
+            for payload in payloads:
+                answer = await workers.share(hop.run, HopCall(session, payload), urgency=urgency, cancel=session.cancel)
+                self._row.monitor.hop(hop.name, queue_s=answer.queue_s, service_s=answer.service_s)
+                if isinstance(answer.result, Failed):
+                    return answer.result
+                outputs += answer.result
+            payloads = outputs
+        return payloads
+
+    async def _finish(self) -> None:
+        """End the hops front to back; what one owes still passes those after it."""
+        urgency = Urgency(self._row.clock() + self.options.deadline_s, self.options.priority)
+        end_s = self._pushed_frames / self.options.sample_rate
+        nothing = AudioBuffer.silence(0, self.options.sample_rate, start_s=end_s)
+        for number, (hop, workers, session) in enumerate(self._row.hops):
+            answer = await workers.share(hop.run, HopCall(session, END), urgency=urgency, cancel=session.cancel)
+            owed = answer.result
+            if not isinstance(owed, Failed):
+                owed = await self._walk(owed, urgency, first=number + 1)
+            if isinstance(owed, Failed):
+                self._failed(owed, nothing)
+                continue
+            for output in owed:
+                self._emit(_event(output, nothing, 0.0))
+        self._emit(StreamEvent(EventType.END, end_s, end_s))
+
+    def _failed(self, failed: Failed, audio: AudioBuffer) -> None:
+        failure = Failure(type(failed.error).__name__, str(failed.error))
+        self._row.monitor.failed()
+        self._failed_chunks += 1
+        self._emit(StreamEvent(EventType.ERROR, audio.start_s, audio.end_s, samples=audio.frames, error=failure))
+
+    def _take_in(self, piece: AudioBuffer) -> None:
+        """Take a piece in, or do what the policy says where there is no room."""
+        start_s = self._pushed_frames / self.options.sample_rate
+        placed = AudioBuffer(piece.samples, piece.sample_rate, start_s)
+        if self._is_full(piece):
+            if self.options.overload == "reject":
+                raise self._overloaded()
+            if self.options.overload == "drop_newest":
+                self._pushed_frames += piece.frames
+                self._drop(Dropped(start_s, piece.frames))
+                return
+            over = self._intake.frames + piece.frames - self.options.max_buffered_frames
+            self._drop(self._intake.drop(over))
+        self._intake.push(placed, self._row.clock())
+        self._pushed_frames += piece.frames
+        self._changes.tell()
+
+    def _drop(self, dropped: Dropped) -> None:
+        self._row.monitor.dropped()
+        self._dropped_frames += dropped.frames
+        end_s = dropped.start_s + dropped.frames / self.options.sample_rate
+        self._emit(StreamEvent(EventType.DROPPED, dropped.start_s, end_s, samples=dropped.frames))
+
+    def _pieces(self, samples: Any) -> list[AudioBuffer]:  # noqa: ANN401 - as in `push`
+        """The samples, checked, in pieces that fit the buffer."""
+        self._require_open()
+        if isinstance(samples, AudioBuffer):
+            if samples.sample_rate != self.options.sample_rate:
+                raise AudioError(f"the stream has {self.options.sample_rate} Hz, the samples {samples.sample_rate} Hz")
+            samples = samples.samples
+        buffer = AudioBuffer.copied(samples, self.options.sample_rate)
+        return list(buffer.blocks(self.options.max_buffered_frames / self.options.sample_rate))
+
+    def _is_full(self, piece: AudioBuffer, pieces: Sequence[AudioBuffer] = ()) -> bool:
+        """Whether this piece, or all of `pieces`, would exceed the limit on waiting samples."""
+        frames = sum(each.frames for each in pieces) if pieces else piece.frames
+        return self._intake.frames + frames > self.options.max_buffered_frames
+
+    def _emit(self, event: StreamEvent) -> None:
+        """Add an event; a partial takes the place of one that nobody has read."""
+        if event.type is EventType.PARTIAL and self._events and self._events[-1].type is EventType.PARTIAL:
+            self._events.pop()
+        self._events.append(event)
+        self._changes.tell()
+
+    def _close(self) -> None:
+        if self._tasks is not None and self._state in ("open", "ended"):
+            self._tasks.cancel_scope.cancel()
+
+    def _require_open(self) -> None:
+        if self._state != "open":
+            state = {"new": "not entered: use it in `async with`", "ended": "at its end: end_input() was called"}
+            raise StreamClosed(f"the stream is {state.get(self._state, 'closed')}")
+
+    def _overloaded(self) -> Overloaded:
+        waiting_s = self._intake.frames / self.options.sample_rate
+        return Overloaded(f"{waiting_s:.1f} s of this stream wait already", retry_after_s=self.options.chunk_s)
+
+
+def _event(output: object, audio: AudioBuffer, latency_s: float) -> StreamEvent:
+    """What a stage gave as an event: its own, a transcript's, or any other value as a final."""
+    if isinstance(output, StreamEvent):
+        return replace(output, latency_ms=latency_s * 1e3)
+    if isinstance(output, TranscriptSegment):
+        return replace(final(output), latency_ms=latency_s * 1e3)
+    return StreamEvent(EventType.FINAL, audio.start_s, audio.end_s, value=output, latency_ms=latency_s * 1e3)
