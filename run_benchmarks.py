@@ -2,23 +2,29 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from benchmarks import accuracy, decode, offline
+from benchmarks import accuracy, decode, detector, offline, streams
 from benchmarks.material import NoMaterial
 
 
 def main() -> int:
     """Run the scenarios asked for; 1 when a limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenario", choices=["offline", "decode", "accuracy", "all"], default="all")
+    parser.add_argument(
+        "--scenario", choices=["offline", "decode", "accuracy", "streams", "detector", "all"], default="all"
+    )
     parser.add_argument("--files", type=int, default=200, help="files in a folder (offline)")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file (offline)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of one trial (streams)")
     arguments = parser.parse_args()
-    scenarios = {
+    scenarios: dict[str, Callable[[], bool]] = {
         "offline": lambda: offline.report(files=arguments.files, minutes=arguments.minutes, rounds=arguments.rounds),
         "decode": lambda: decode.report(rounds=arguments.rounds),
         "accuracy": accuracy.report,
+        "detector": detector.report,
+        "streams": lambda: streams.report(seconds=arguments.seconds),
     }
     good = True
     for name, scenario in scenarios.items():

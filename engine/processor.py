@@ -44,8 +44,11 @@ class AsyncAudioProcessor:
     All methods may be called from many tasks at once; models and workers are shared, and calls wait for their turn.
     """
 
-    def __init__(self, config: BatchProcessingConfig | None = None) -> None:
-        """Take the settings; models are loaded and workers started on entering."""
+    def __init__(
+        self, config: BatchProcessingConfig | None = None, *, monitor: RealTimePerformanceMonitor | None = None
+    ) -> None:
+        """Take the settings; models are loaded and workers started on entering. `monitor` is told of live streams."""
+        self.monitor = monitor or RealTimePerformanceMonitor()
         self._config = config or BatchProcessingConfig()
         self._workers = WorkerThreads(self._config.workers or worker_count(effective_cpus()))
         self._files = anyio.Semaphore(self._workers.count)
@@ -71,7 +74,7 @@ class AsyncAudioProcessor:
             target_s=self._config.p99_chunk_latency_ms / 1e3,
         )
         limits = StreamLimits(self._config.max_streams, self._config.max_batch if self._config.batching else 1)
-        self._streams = Streams(pipeline, self._workers, limits)
+        self._streams = Streams(pipeline, self._workers, limits, self.monitor)
         return self
 
     async def __aexit__(
@@ -90,13 +93,6 @@ class AsyncAudioProcessor:
     def pipeline(self) -> Pipeline:
         """The stages in force. Raises `RuntimeError` outside the `async with` block."""
         return self._running().pipeline
-
-    @property
-    def monitor(self) -> RealTimePerformanceMonitor:
-        """What the chunks of live streams waited and took."""
-        self._running()
-        assert self._streams is not None
-        return self._streams.monitor
 
     @asynccontextmanager
     async def open_stream(

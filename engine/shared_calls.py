@@ -16,11 +16,12 @@ class Raised:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Result]):
-    """A result, how long its call waited for a worker, and how long the worker took, for all that shared the call."""
+    """A result, how long its call waited for a worker, how long the worker took, and how many shared the call."""
 
     result: Result
     queue_s: float
     service_s: float
+    calls: int = 1
 
 
 class SharedCall(Protocol):

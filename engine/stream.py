@@ -5,7 +5,7 @@ of stages; everything heavy happens on workers, shared with the other streams.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -47,6 +47,8 @@ class LiveStream:
         self._flush_until = 0  # frames pushed before the last flush
         self._state: Literal["new", "open", "ended", "over", "closed"] = "new"
         self._tasks: TaskGroup | None = None
+        self._scope = anyio.CancelScope()  # around the pump alone, so that closing leaves the owner's task as it is
+        self._sample_shape: tuple[int, ...] | None = None  # of one frame, from the first push
 
     def __repr__(self) -> str:
         waiting_s = self._intake.frames / self.options.sample_rate
@@ -80,25 +82,31 @@ class LiveStream:
             failed_chunks=self._failed_chunks,
         )
 
-    async def push(self, samples: Any) -> None:  # noqa: ANN401 - any array, or an AudioBuffer
+    async def push(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - any array
         """Take samples of any length; with the policy `wait`, return when they have been taken in.
 
-        Float samples, or int16 or int32, of shape (frames,) or (frames, channels). Raises `AudioError` for what is no
-        audio of this stream, `StreamClosed` after its end, and `Overloaded` with the policy `reject`.
+        An `AudioBuffer`, or float, int16 or int32 samples of shape (frames,) or (frames, channels). `available_s` is
+        when the last of them was there, an instant of `time.perf_counter()`; now, when it is not given. Raises
+        `AudioError` for what is no audio of this stream, `StreamClosed` after its end, and `Overloaded` with the policy
+        `reject`.
         """
-        for piece in self._pieces(samples):
-            while self.options.overload == "wait" and self._is_full(piece):
+        audio = self._checked(samples)
+        since_s = self._row.clock() if available_s is None else available_s
+        while audio.frames and self.options.overload == "wait":
+            if room := self._room:
+                self._take_in(audio.cut(0, room), since_s)
+                audio = audio.cut(min(room, audio.frames))
+            else:
                 await self._changes.wait()
                 self._require_open()
-            self._take_in(piece)
+        self._take_or_drop(audio, since_s)
 
-    def push_nowait(self, samples: Any) -> None:  # noqa: ANN401 - as above
+    def push_nowait(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - as above
         """Take samples at once, or raise `Overloaded` where `push` would wait; nothing is then taken."""
-        pieces = self._pieces(samples)
-        if self.options.overload == "wait" and pieces and self._is_full(pieces[0], pieces):
+        audio = self._checked(samples)
+        if self.options.overload == "wait" and audio.frames > self._room:
             raise self._overloaded()
-        for piece in pieces:
-            self._take_in(piece)
+        self._take_or_drop(audio, self._row.clock() if available_s is None else available_s)
 
     def flush(self) -> None:
         """Process what has been pushed without waiting for a chunk to fill."""
@@ -115,7 +123,7 @@ class LiveStream:
     async def aclose(self) -> None:
         """Stop now: what was not processed is given up, and iterating ends."""
         self._close()
-        while self._tasks is not None and self._state != "closed":
+        while self._state in ("open", "ended"):
             await self._changes.wait()
 
     def __aiter__(self) -> Self:
@@ -125,6 +133,8 @@ class LiveStream:
     async def __anext__(self) -> StreamEvent:
         """The next event; after `end`, and after the stream was closed, there is none."""
         while not self._events:
+            if self._state == "new":
+                self._require_open()
             if self._state in ("over", "closed"):
                 raise StopAsyncIteration
             await self._changes.wait()
@@ -139,10 +149,11 @@ class LiveStream:
     async def _pump(self) -> None:
         """Answer chunk after chunk until the input has ended, then say what is still owed."""
         try:
-            while (chunk := await self._next_chunk()) is not None:
-                await self._answer(chunk)
-            await self._finish()
-            self._state = "over"
+            with self._scope:
+                while (chunk := await self._next_chunk()) is not None:
+                    await self._answer(chunk)
+                await self._finish()
+                self._state = "over"
         finally:
             if self._state != "over":
                 self._state = "closed"
@@ -182,7 +193,7 @@ class LiveStream:
             outputs: list[Any] = []
             for payload in payloads:
                 answer = await workers.share(hop.run, HopCall(session, payload), urgency=urgency, cancel=session.cancel)
-                self._row.monitor.hop(hop.name, queue_s=answer.queue_s, service_s=answer.service_s)
+                self._row.served(hop, answer)
                 if isinstance(answer.result, Failed):
                     return answer.result
                 outputs += answer.result
@@ -212,20 +223,23 @@ class LiveStream:
         self._failed_chunks += 1
         self._emit(StreamEvent(EventType.ERROR, audio.start_s, audio.end_s, samples=audio.frames, error=failure))
 
-    def _take_in(self, piece: AudioBuffer) -> None:
-        """Take a piece in, or do what the policy says where there is no room."""
-        start_s = self._pushed_frames / self.options.sample_rate
-        placed = AudioBuffer(piece.samples, piece.sample_rate, start_s)
-        if self._is_full(piece):
-            if self.options.overload == "reject":
-                raise self._overloaded()
-            if self.options.overload == "drop_newest":
+    def _take_or_drop(self, audio: AudioBuffer, available_s: float) -> None:
+        """Take audio in, and do what the policy says where there is no room."""
+        if self.options.overload == "reject" and audio.frames > self._room:
+            raise self._overloaded()
+        for piece in audio.blocks(self.options.max_buffered_frames / self.options.sample_rate):
+            over = piece.frames - self._room
+            if over > 0 and self.options.overload == "drop_newest":
+                self._drop(Dropped(self._pushed_frames / piece.sample_rate, piece.frames))
                 self._pushed_frames += piece.frames
-                self._drop(Dropped(start_s, piece.frames))
-                return
-            over = self._intake.frames + piece.frames - self.options.max_buffered_frames
-            self._drop(self._intake.drop(over))
-        self._intake.push(placed, self._row.clock())
+                continue
+            if over > 0:
+                self._drop(self._intake.drop(over))
+            self._take_in(piece, available_s)
+
+    def _take_in(self, piece: AudioBuffer, available_s: float) -> None:
+        placed = AudioBuffer(piece.samples, piece.sample_rate, self._pushed_frames / piece.sample_rate)
+        self._intake.push(placed, available_s)
         self._pushed_frames += piece.frames
         self._changes.tell()
 
@@ -235,31 +249,42 @@ class LiveStream:
         end_s = dropped.start_s + dropped.frames / self.options.sample_rate
         self._emit(StreamEvent(EventType.DROPPED, dropped.start_s, end_s, samples=dropped.frames))
 
-    def _pieces(self, samples: Any) -> list[AudioBuffer]:  # noqa: ANN401 - as in `push`
-        """The samples, checked, in pieces that fit the buffer."""
+    def _checked(self, samples: Any) -> AudioBuffer:  # noqa: ANN401 - as in `push`
+        """The samples as a buffer of this stream that nobody else holds."""
         self._require_open()
         if isinstance(samples, AudioBuffer):
             if samples.sample_rate != self.options.sample_rate:
                 raise AudioError(f"the stream has {self.options.sample_rate} Hz, the samples {samples.sample_rate} Hz")
             samples = samples.samples
-        buffer = AudioBuffer.copied(samples, self.options.sample_rate)
-        return list(buffer.blocks(self.options.max_buffered_frames / self.options.sample_rate))
+        audio = AudioBuffer.copied(samples, self.options.sample_rate)
+        shape = audio.samples.shape[1:]
+        if self._sample_shape not in (None, shape):
+            raise AudioError(f"the stream began with frames of shape {self._sample_shape}, these have shape {shape}")
+        self._sample_shape = shape
+        return audio
 
-    def _is_full(self, piece: AudioBuffer, pieces: Sequence[AudioBuffer] = ()) -> bool:
-        """Whether this piece, or all of `pieces`, would exceed the limit on waiting samples."""
-        frames = sum(each.frames for each in pieces) if pieces else piece.frames
-        return self._intake.frames + frames > self.options.max_buffered_frames
+    @property
+    def _room(self) -> int:
+        """How many frames may still be taken in."""
+        return self.options.max_buffered_frames - self._intake.frames
 
     def _emit(self, event: StreamEvent) -> None:
-        """Add an event; a partial takes the place of one that nobody has read."""
-        if event.type is EventType.PARTIAL and self._events and self._events[-1].type is EventType.PARTIAL:
+        """Add an event; a partial, or a drop right after a drop, takes the place of one that nobody has read."""
+        last = self._events[-1] if self._events else None
+        if last and event.type is last.type is EventType.PARTIAL:
             self._events.pop()
+        elif last and event.type is last.type is EventType.DROPPED and self._frames(event.start_s - last.end_s) == 0:
+            self._events.pop()
+            event = replace(event, start_s=last.start_s, samples=last.samples + event.samples)
         self._events.append(event)
         self._changes.tell()
 
+    def _frames(self, seconds: float) -> int:
+        return round(seconds * self.options.sample_rate)
+
     def _close(self) -> None:
-        if self._tasks is not None and self._state in ("open", "ended"):
-            self._tasks.cancel_scope.cancel()
+        if self._state in ("open", "ended"):
+            self._scope.cancel()
 
     def _require_open(self) -> None:
         if self._state != "open":

@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from engine.shared_calls import Answer
 from engine.workers import Workers
 from modules.audio.buffer import AudioBuffer
 from modules.monitoring.monitor import RealTimePerformanceMonitor
@@ -53,6 +54,8 @@ class StreamRow:
 
     hops: Sequence[tuple[Hop, Workers, HopSession]]
     monitor: RealTimePerformanceMonitor
+    served: Callable[[Hop, Answer[Any]], None] = lambda _hop, _answer: None
+    """Told of every hop: what it waited and what it took."""
     clock: Callable[[], float] = time.perf_counter
 
 

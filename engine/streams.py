@@ -2,23 +2,24 @@
 
 from collections.abc import Hashable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+
 from engine.pipeline import Pipeline
+from engine.shared_calls import Answer
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions, StreamRow
 from engine.workers import WorkerThreads
 from modules.audio.downmix import Downmix
 from modules.audio.resample import Resampler
+from modules.batching.chunks import HopSizer
 from modules.batching.ready_queue import BatchPlan
 from modules.errors import Overloaded
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.hop import AnyStage, Hop, hops_of
 from modules.stages.protocols import Session
-
-HOP_CALLS = 8
-"""Streams without a shared model call that one worker serves in a hop: fewer wake-ups, results a little later."""
 
 RETRY_AFTER_S = 1.0
 
@@ -31,20 +32,33 @@ class StreamLimits:
     max_batch: int
 
 
+@dataclass(slots=True)
+class _Shared:
+    """Hops that streams with the same stages share, and what is known of each; gone with the last of the streams."""
+
+    stages: Sequence[AnyStage]  # kept, so that their ids stay theirs
+    hops: list[Hop]
+    sizers: dict[Hop, HopSizer] = field(default_factory=dict)
+    streams: int = 0
+
+
 class Streams:
     """Opens live streams. Streams with the same stages share their hops, hence their model calls."""
 
-    def __init__(self, pipeline: Pipeline, workers: WorkerThreads, limits: StreamLimits) -> None:
-        """Run on `workers`; what only waits for other processes gets threads of its own."""
-        self.monitor = RealTimePerformanceMonitor()
+    def __init__(
+        self, pipeline: Pipeline, workers: WorkerThreads, limits: StreamLimits, monitor: RealTimePerformanceMonitor
+    ) -> None:
+        """Run on `workers`, tell `monitor`; what only waits for other processes gets threads of its own."""
+        self._monitor = monitor
         self._pipeline = pipeline
         self._workers = workers
         self._limits = limits
-        self._hops: dict[tuple[int, ...], tuple[Sequence[AnyStage], list[Hop]]] = {}
+        self._shared: dict[tuple[int, ...], _Shared] = {}
         self._live: Sequence[AnyStage] | None = None
         self._remote: WorkerThreads | None = None
+        self._preparing = anyio.Lock()  # models and threads are made once
         self._left = AsyncExitStack()
-        self.open_now = 0
+        self._open_now = 0
 
     async def close(self) -> None:
         """End the threads of remote hops."""
@@ -52,45 +66,75 @@ class Streams:
 
     async def open(self, options: StreamOptions, stages: Sequence[AnyStage] | None = None) -> LiveStream:
         """A stream through `stages`, or through the pipeline's own. Raises `Overloaded` and `ModelError`."""
-        if self.open_now >= self._limits.max_streams:
-            raise Overloaded(f"{self.open_now} streams are open, which is max_streams", retry_after_s=RETRY_AFTER_S)
-        hops = self._shared_hops(stages if stages is not None else await self._live_stages())
-        sound: list[Session[Any, Any]] = [Downmix(self._pipeline.config.channel)]
-        if options.sample_rate != self._pipeline.sample_rate:
-            sound.append(Resampler(options.sample_rate, self._pipeline.sample_rate))
-        firsts = [sound if stages is None else [], *([[]] * len(hops))]
-        row = [(hop, await self._workers_for(hop), hop.open(first)) for hop, first in zip(hops, firsts, strict=False)]
-        self.open_now += 1
-        return LiveStream(options, StreamRow(row, self.monitor), on_left=self._forget)
+        if self._open_now >= self._limits.max_streams:
+            raise Overloaded(f"{self._open_now} streams are open, which is max_streams", retry_after_s=RETRY_AFTER_S)
+        self._open_now += 1
+        try:
+            shared = self._share(stages if stages is not None else await self._live_stages())
+            first = self._sound(options.sample_rate) if stages is None else []
+            row = [
+                (hop, await self._workers_for(hop), hop.open([] if number else first))
+                for number, hop in enumerate(shared.hops)
+            ]
+        except BaseException:
+            self._open_now -= 1
+            raise
+
+        def served(hop: Hop, answer: Answer[Any]) -> None:
+            self._monitor.hop(hop.name, queue_s=answer.queue_s, service_s=answer.service_s)
+            self._size(shared, hop, answer)
+
+        shared.streams += 1
+        return LiveStream(options, StreamRow(row, self._monitor, served), on_left=lambda: self._forget(shared))
 
     async def _live_stages(self) -> Sequence[AnyStage]:
-        if self._live is None:
-            self._live = await self._workers.run(self._pipeline.live_stages)
+        async with self._preparing:
+            if self._live is None:
+                self._live = await self._workers.run(self._pipeline.live_stages)
         return self._live
 
-    def _shared_hops(self, stages: Sequence[AnyStage]) -> list[Hop]:
+    def _sound(self, sample_rate: int) -> list[Session[Any, Any]]:
+        """What a stream passes before the stages: its own downmix and, where the rates differ, its own resampler."""
+        downmix = Downmix(self._pipeline.config.channel)
+        if sample_rate == self._pipeline.sample_rate:
+            return [downmix]
+        return [downmix, Resampler(sample_rate, self._pipeline.sample_rate, self._pipeline.config.resample_quality)]
+
+    def _share(self, stages: Sequence[AnyStage]) -> _Shared:
         key = tuple(map(id, stages))
-        if key not in self._hops:
-            hops = hops_of(stages)
-            self._hops[key] = (stages, hops)  # the stages are kept, so that their ids stay theirs
-            caps: dict[Hashable, int] = {
-                hop.run: self._limits.max_batch if hop.is_shared else HOP_CALLS for hop in hops
-            }
-            plan = self._workers.plan
-            self._workers.plan = BatchPlan(plan.default_cap, {**plan.caps, **caps})
-        return self._hops[key][1]
+        if key not in self._shared:
+            shared = self._shared[key] = _Shared(stages, hops_of(stages))
+            shared.sizers = {hop: HopSizer() for hop in shared.hops if not hop.is_shared}
+            self._plan({hop.run: self._limits.max_batch if hop.is_shared else 1 for hop in shared.hops})
+        return self._shared[key]
 
     async def _workers_for(self, hop: Hop) -> WorkerThreads:
         if not hop.is_remote:
             return self._workers
-        if self._remote is None:
-            self._remote = await self._left.enter_async_context(
-                WorkerThreads(self._pipeline.max_sessions, name="onbeat-remote")
-            )
+        async with self._preparing:
+            if self._remote is None:
+                threads = WorkerThreads(self._pipeline.max_sessions, name="onbeat-remote")
+                self._remote = await self._left.enter_async_context(threads)
         return self._remote
 
-    def _cap(self, hop: Hop) -> int:
-        return self._limits.max_batch if hop.is_shared else HOP_CALLS
+    def _size(self, shared: _Shared, hop: Hop, answer: Answer[Any]) -> None:
+        """Learn what a hop of sessions costs, and let as many share the next as fit."""
+        if sizer := shared.sizers.get(hop):
+            sizer.observe(calls=answer.calls, service_s=answer.service_s)
+            if self._workers.plan.cap(hop.run) != (calls := sizer.calls()):
+                self._plan({hop.run: calls})
 
-    def _forget(self) -> None:
-        self.open_now -= 1
+    def _plan(self, caps: dict[Hashable, int]) -> None:
+        plan = self._workers.plan
+        self._workers.plan = BatchPlan(plan.default_cap, {**plan.caps, **caps})
+
+    def _forget(self, shared: _Shared) -> None:
+        """A stream is over; what only it used is forgotten, but for the pipeline's own stages."""
+        self._open_now -= 1
+        shared.streams -= 1
+        if shared.streams or shared.stages is self._live:
+            return
+        self._shared.pop(tuple(map(id, shared.stages)), None)
+        gone = {hop.run for hop in shared.hops}
+        plan = self._workers.plan
+        self._workers.plan = BatchPlan(plan.default_cap, {k: cap for k, cap in plan.caps.items() if k not in gone})

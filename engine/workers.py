@@ -77,6 +77,7 @@ class _Job:
 
     __slots__ = (
         "call",
+        "calls",
         "ended_s",
         "future",
         "is_claimed",
@@ -98,6 +99,7 @@ class _Job:
         self.result: object = None
         self.put_s = time.perf_counter()
         self.taken_s = self.ended_s = 0.0
+        self.calls = 1
 
     def deliver(self) -> None:
         """Hand the outcome to the waiter, or just say that the call has ended when the waiter was cancelled."""
@@ -189,7 +191,7 @@ class WorkerThreads:
     ) -> Answer[Any]:
         """What `call` gives for `payload`, run together with other payloads that wait for the same `call`."""
         job = await self._answered(call, payload, call, urgency, cancel)
-        return Answer(job.result, job.taken_s - job.put_s, job.ended_s - job.taken_s)
+        return Answer(job.result, job.taken_s - job.put_s, job.ended_s - job.taken_s, job.calls)
 
     async def _answered(
         self, call: SharedCall, payload: object, kind: Hashable, urgency: Urgency, cancel: Callable[[], None] | None
@@ -235,7 +237,7 @@ class WorkerThreads:
             results = outcomes(jobs[0].call, [job.payload for job in jobs])
             ended_s = time.perf_counter()
             for job, result in zip(jobs, results, strict=True):
-                job.result, job.taken_s, job.ended_s = result, taken_s, ended_s
+                job.result, job.taken_s, job.ended_s, job.calls = result, taken_s, ended_s, len(jobs)
             self._finish(jobs)
             del jobs, results  # a waiting worker must not keep the last ones alive
 

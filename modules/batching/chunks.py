@@ -41,3 +41,28 @@ class ChunkSizer:
             return self._allowed_s[0]
         fitting = [length for length in self._allowed_s if length * self._cost <= self._max_service_s]
         return fitting[-1] if fitting else self._allowed_s[0]
+
+
+class HopSizer:
+    """Picks how many sessions a worker serves in one hop: enough to pay for the wake-up, so few that none waits long.
+
+    Like `ChunkSizer` it learns from service time inside the worker alone.
+    """
+
+    def __init__(self, *, max_service_s: float = 0.01, max_calls: int = 16) -> None:
+        """Keep a hop's expected service under `max_service_s` seconds, with at most `max_calls`."""
+        self._max_service_s = max_service_s
+        self._max_calls = max_calls
+        self._cost_s: float | None = None
+
+    def observe(self, *, calls: int, service_s: float) -> None:
+        """Learn that a worker took `service_s` seconds for a hop of so many calls."""
+        assert calls >= 1, calls
+        cost_s = service_s / calls
+        self._cost_s = cost_s if self._cost_s is None else self._cost_s + _NEW_SHARE * (cost_s - self._cost_s)
+
+    def calls(self) -> int:
+        """How many calls the next hop may have; one before anything is known."""
+        if self._cost_s is None:
+            return 1
+        return max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
