@@ -12,7 +12,7 @@ from modules.errors import AudioError
 MAX_SAMPLE_RATE_HZ = 768_000
 MAX_CHANNELS = 64
 
-_FULL_SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
+_FULL_SCALE = {np.dtype(np.int16): np.float32(2.0**-15), np.dtype(np.int32): np.float32(2.0**-31)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class AudioBuffer:
     def copied(cls, samples: NDArray[Any], sample_rate: int) -> Self:
         """As `of`, but sharing no memory with `samples`, which the caller may use again."""
         buffer = cls.of(samples, sample_rate)
-        if np.may_share_memory(buffer.samples, samples):
+        if buffer.samples is samples or np.may_share_memory(buffer.samples, samples):
             return cls(buffer.samples.copy(), sample_rate)
         return buffer
 
@@ -64,8 +64,8 @@ class AudioBuffer:
         """
         array = np.asarray(samples)
         if scale := _FULL_SCALE.get(array.dtype):
-            array = (array / scale).astype(np.float32)
-        elif array.dtype in (np.float16, np.float64):
+            return cls(np.multiply(array, scale, dtype=np.float32), sample_rate, start_s)  # integers are finite
+        if array.dtype in (np.float16, np.float64):
             array = array.astype(np.float32)
         elif array.dtype != np.float32:
             raise AudioError(f"samples must be float16/32/64, int16 or int32, got {array.dtype}")
