@@ -3,6 +3,8 @@
 from engine.config import BatchProcessingConfig, LoadedConfig, load_config
 from engine.jobs.run import JobRequest
 from engine.processor import AsyncAudioProcessor, process_audio_file
+from engine.stream import LiveStream
+from engine.stream_options import StreamOptions
 from engine.version import __version__
 from modules.audio.buffer import AudioBuffer
 from modules.audio.formats import TranscriptFormat
@@ -17,7 +19,9 @@ from modules.errors import (
     OutputError,
     Overloaded,
     StageFailed,
+    StreamClosed,
 )
+from modules.events import EventType, StreamEvent
 from modules.monitoring.targets import PerformanceTarget
 from modules.results import Failure, FileResult, Status, Summary, Timing
 
@@ -29,9 +33,11 @@ __all__ = [
     "ConfigError",
     "DeadlineExceeded",
     "DecodeError",
+    "EventType",
     "Failure",
     "FileResult",
     "JobRequest",
+    "LiveStream",
     "LoadedConfig",
     "ModelError",
     "OnbeatError",
@@ -40,6 +46,9 @@ __all__ = [
     "PerformanceTarget",
     "StageFailed",
     "Status",
+    "StreamClosed",
+    "StreamEvent",
+    "StreamOptions",
     "Summary",
     "Timing",
     "TranscriptFormat",

@@ -30,6 +30,12 @@ BLOCK_S = 5.0
 PULL_S = 0.02
 """Blocks are pulled in one hop until it has lasted so many seconds: cheap ones share a hop, dear ones do not."""
 
+ALONE_SERVICE_S = 0.2
+"""How long a chunk of a recording may keep a worker when nobody else waits for it."""
+
+BESIDE_LIVE_SERVICE_S = 0.03
+"""How long it may while live streams are open: none of them then waits long for a worker."""
+
 MAX_PIECES_AHEAD = 16
 """Pieces of one segment, at most a block each, that may wait for its recogniser while the pump goes on."""
 
@@ -47,6 +53,7 @@ class FlowParts:
     sizer: ChunkSizer
     target_s: float
     """A chunk is on time within this."""
+    has_live_streams: Callable[[], bool] = lambda: False
     on_heard: Callable[[float], None] = lambda _: None
     """Told the seconds of audio after each chunk that was recognised."""
 
@@ -136,13 +143,17 @@ class Flow:
             async with pieces:
                 waiting = Waiting(pieces)
                 while not waiting.is_over:
-                    chunk = await waiting.next_chunk(self._parts.sizer.chunk_s())
+                    chunk = await waiting.next_chunk(self._chunk_s())
                     found += await self._hop(recognition, chunk, is_over=waiting.is_over)
         except BaseException:
             recognition.cancel()
             raise
         finally:
             self._parts.slots.release()
+
+    def _chunk_s(self) -> float:
+        longest_s = BESIDE_LIVE_SERVICE_S if self._parts.has_live_streams() else ALONE_SERVICE_S
+        return self._parts.sizer.chunk_s(max_service_s=longest_s)
 
     async def _hop(
         self, recognition: Recognition, chunk: Sequence[AudioBuffer], *, is_over: bool

@@ -72,6 +72,7 @@ class AsyncAudioProcessor:
             slots=anyio.Semaphore(pipeline.max_sessions),
             sizer=_chunk_sizer(self._config),
             target_s=self._config.p99_chunk_latency_ms / 1e3,
+            has_live_streams=self._has_live_streams,
         )
         limits = StreamLimits(self._config.max_streams, self._config.max_batch if self._config.batching else 1)
         self._streams = Streams(pipeline, self._workers, limits, self.monitor)
@@ -220,6 +221,9 @@ class AsyncAudioProcessor:
                         tasks.start_soon(one, source)
                 return
             raise _left()
+
+    def _has_live_streams(self) -> bool:
+        return self._streams is not None and self._streams.open_now > 0
 
     def _running(self) -> FlowParts:
         if self._parts is None:

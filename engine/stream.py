@@ -92,13 +92,11 @@ class LiveStream:
         """
         audio = self._checked(samples)
         since_s = self._row.clock() if available_s is None else available_s
-        while audio.frames and self.options.overload == "wait":
-            if room := self._room:
-                self._take_in(audio.cut(0, room), since_s)
-                audio = audio.cut(min(room, audio.frames))
-            else:
-                await self._changes.wait()
-                self._require_open()
+        while self.options.overload == "wait" and audio.frames > (room := self._room):
+            self._take_in(audio.cut(0, room), since_s)
+            audio = audio.cut(room)
+            await self._changes.wait()
+            self._require_open()
         self._take_or_drop(audio, since_s)
 
     def push_nowait(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - as above
@@ -273,14 +271,11 @@ class LiveStream:
         last = self._events[-1] if self._events else None
         if last and event.type is last.type is EventType.PARTIAL:
             self._events.pop()
-        elif last and event.type is last.type is EventType.DROPPED and self._frames(event.start_s - last.end_s) == 0:
+        elif last and event.type is last.type is EventType.DROPPED and not round(event.start_s - last.end_s, 6):
             self._events.pop()
             event = replace(event, start_s=last.start_s, samples=last.samples + event.samples)
         self._events.append(event)
         self._changes.tell()
-
-    def _frames(self, seconds: float) -> int:
-        return round(seconds * self.options.sample_rate)
 
     def _close(self) -> None:
         if self._state in ("open", "ended"):

@@ -58,7 +58,7 @@ class Streams:
         self._remote: WorkerThreads | None = None
         self._preparing = anyio.Lock()  # models and threads are made once
         self._left = AsyncExitStack()
-        self._open_now = 0
+        self.open_now = 0
 
     async def close(self) -> None:
         """End the threads of remote hops."""
@@ -66,9 +66,9 @@ class Streams:
 
     async def open(self, options: StreamOptions, stages: Sequence[AnyStage] | None = None) -> LiveStream:
         """A stream through `stages`, or through the pipeline's own. Raises `Overloaded` and `ModelError`."""
-        if self._open_now >= self._limits.max_streams:
-            raise Overloaded(f"{self._open_now} streams are open, which is max_streams", retry_after_s=RETRY_AFTER_S)
-        self._open_now += 1
+        if self.open_now >= self._limits.max_streams:
+            raise Overloaded(f"{self.open_now} streams are open, which is max_streams", retry_after_s=RETRY_AFTER_S)
+        self.open_now += 1
         try:
             shared = self._share(stages if stages is not None else await self._live_stages())
             first = self._sound(options.sample_rate) if stages is None else []
@@ -77,7 +77,7 @@ class Streams:
                 for number, hop in enumerate(shared.hops)
             ]
         except BaseException:
-            self._open_now -= 1
+            self.open_now -= 1
             raise
 
         def served(hop: Hop, answer: Answer[Any]) -> None:
@@ -130,7 +130,7 @@ class Streams:
 
     def _forget(self, shared: _Shared) -> None:
         """A stream is over; what only it used is forgotten, but for the pipeline's own stages."""
-        self._open_now -= 1
+        self.open_now -= 1
         shared.streams -= 1
         if shared.streams or shared.stages is self._live:
             return

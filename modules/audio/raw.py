@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from modules.audio.buffer import MAX_CHANNELS, AudioBuffer
+from modules.audio.buffer import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ, AudioBuffer
 from modules.errors import ConfigError
 
 _BYTES_PER_SAMPLE = 2
@@ -19,7 +19,8 @@ def raw_blocks(file: BinaryIO, rate: int, channels: int, *, block_s: float) -> I
     """
     if not 1 <= channels <= MAX_CHANNELS:
         raise ConfigError(f"channels must be 1 to {MAX_CHANNELS}, got {channels}")
-    AudioBuffer.check_rate(rate)
+    if not 1 <= rate <= MAX_SAMPLE_RATE_HZ:
+        raise ConfigError(f"sample_rate must be 1 to {MAX_SAMPLE_RATE_HZ} Hz, got {rate}")
     frame = _BYTES_PER_SAMPLE * channels
     size = max(1, round(block_s * rate)) * frame
     read = getattr(file, "read1", file.read)  # what is there, without waiting for all that was asked for

@@ -9,17 +9,16 @@ _NEW_SHARE = 0.2
 
 
 class ChunkSizer:
-    """Picks the longest allowed chunk whose service is expected to stay under `max_service_s`.
+    """Picks the longest allowed chunk whose service is expected to stay under a limit.
 
     It learns from service time inside the worker alone, so a full queue never shrinks or grows a chunk. Short service
     keeps a worker free for what is more urgent and a cancelled run quick to stop; long chunks save thread hops.
     """
 
-    def __init__(self, *, max_service_s: float = 0.2, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S) -> None:
+    def __init__(self, *, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S) -> None:
         """Choose among `allowed_s`, ascending, in seconds; before anything is known, choose the shortest."""
         assert list(allowed_s) == sorted(allowed_s), allowed_s
         assert allowed_s, "at least one length"
-        self._max_service_s = max_service_s
         self._allowed_s = tuple(allowed_s)
         self._cost: float | None = None
 
@@ -35,11 +34,11 @@ class ChunkSizer:
             cost = service_s / audio_s
             self._cost = cost if self._cost is None else self._cost + _NEW_SHARE * (cost - self._cost)
 
-    def chunk_s(self) -> float:
-        """The length the next chunk should have, in seconds."""
+    def chunk_s(self, *, max_service_s: float) -> float:
+        """The length the next chunk should have, in seconds, to take a worker at most `max_service_s`."""
         if self._cost is None:
             return self._allowed_s[0]
-        fitting = [length for length in self._allowed_s if length * self._cost <= self._max_service_s]
+        fitting = [length for length in self._allowed_s if length * self._cost <= max_service_s]
         return fitting[-1] if fitting else self._allowed_s[0]
 
 

@@ -78,7 +78,7 @@ class VoskSession:
 
     def partial(self) -> str:
         """What is being said: words that may still change."""
-        return str(json.loads(self._recogniser.PartialResult())["partial"])
+        return str(json.loads(self._recogniser.PartialResult()).get("partial", ""))  # absent until a grain was heard
 
     def cancel(self) -> None:
         """Stop before the next grain."""

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard, cast
 
-from modules.errors import StageFailed
+from modules.errors import Cancelled, StageFailed
 from modules.stages.fused import FusedSession
 from modules.stages.protocols import BatchStage, RecurrentStage, Session, SessionStage
 
 END: Final = object()
 """The payload that asks a hop session for what it still owes."""
+
+MAX_TRIES: Final = 100
+"""How often a payload goes to the shared stage whose calls are broken off for the sake of other streams."""
 
 AnyStage = BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | SessionStage[Any, Any]
 
@@ -123,12 +126,19 @@ class Hop:
         rows = [_Row(call.session) for call in calls]
         for row, call in zip(rows, calls, strict=True):
             self._guarded(row, lambda row=row, call=call: row.inputs.extend(_begun(row.session, call.payload)))
-        while batch := [row for row in rows if row.inputs]:
+        while batch := [row for row in rows if self._is_wanted(row)]:
             self._share(batch)
         for row, call in zip(rows, calls, strict=True):
             if call.payload is END and not row.failed:
                 self._guarded(row, lambda row=row: row.outputs.extend(row.session.after.finish()))
         return [row.failed or row.outputs for row in rows]
+
+    def _is_wanted(self, row: _Row) -> bool:
+        """Whether the row has more for the shared stage; a stream cancelled meanwhile gives up its inputs."""
+        if row.inputs and row.session.is_cancelled:
+            row.failed = Failed(Cancelled("the stream was cancelled"))
+            row.inputs.clear()
+        return bool(row.inputs)
 
     def _share(self, rows: Sequence[_Row]) -> None:
         """Take the next input of each row through the shared stage and what comes after it."""
@@ -146,21 +156,41 @@ class Hop:
             return payloads
         self._under_way.append(rows)
         try:
-            if not _is_recurrent(self._shared):
-                return _as_many(cast("BatchStage[Any, Any]", self._shared).process(payloads), payloads)
-            states, outputs = self._shared.process([row.session.state for row in rows], payloads)
-            for row, state in zip(rows, states, strict=True):
-                row.session.state = state
-            return _as_many(outputs, payloads)
+            return self._called(rows, payloads)
         except Exception as error:  # noqa: BLE001 - a stage is the user's own code: its error belongs to its payload
-            if len(rows) == 1:
+            if len(rows) == 1 and not isinstance(error, Cancelled):
                 return [Failed(error)]
             return [self._alone(row, payload, error) for row, payload in zip(rows, payloads, strict=True)]
         finally:
             self._under_way.remove(rows)
 
+    def _called(self, rows: Sequence[_Row], payloads: Sequence[Any]) -> Sequence[Any]:
+        """One call of the shared stage; the states move on only when it has given all that it owes."""
+        if not _is_recurrent(self._shared):
+            return _as_many(cast("BatchStage[Any, Any]", self._shared).process(payloads), payloads)
+        states, outputs = self._shared.process([row.session.state for row in rows], payloads)
+        _as_many(states, payloads, "states")
+        _as_many(outputs, payloads)
+        for row, state in zip(rows, states, strict=True):
+            row.session.state = state
+        return outputs
+
     def _alone(self, row: _Row, payload: object, error: Exception) -> object:
-        return Failed(error) if row.session.is_cancelled else self._processed([row], [payload])[0]
+        """The output for one payload; tried again when its call was broken off for the sake of another stream."""
+        self._under_way.append([row])
+        try:
+            for _ in range(MAX_TRIES):
+                if row.session.is_cancelled:
+                    break
+                try:
+                    return self._called([row], [payload])[0]
+                except Cancelled as broken_off:
+                    error = broken_off
+        except Exception as own:  # noqa: BLE001 - as above
+            error = own
+        finally:
+            self._under_way.remove([row])
+        return Failed(error)
 
     def _guarded(self, row: _Row, work: Any) -> None:  # noqa: ANN401 - any call without arguments
         try:
@@ -191,10 +221,10 @@ def _begun(session: HopSession, payload: object) -> list[Any]:
     return session.before.finish() if payload is END else session.before.feed(payload)
 
 
-def _as_many(outputs: Sequence[Any], payloads: Sequence[Any]) -> Sequence[Any]:
-    if len(outputs) != len(payloads):
-        raise StageFailed(f"a stage gave {len(outputs)} outputs for {len(payloads)} payloads; it owes one for each")
-    return outputs
+def _as_many(given: Sequence[Any], payloads: Sequence[Any], what: str = "outputs") -> Sequence[Any]:
+    if len(given) != len(payloads):
+        raise StageFailed(f"a stage gave {len(given)} {what} for {len(payloads)} payloads; it owes one for each")
+    return given
 
 
 def _is_session_stage(stage: object) -> TypeGuard[SessionStage[Any, Any]]:

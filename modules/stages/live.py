@@ -84,14 +84,17 @@ class LiveSegmentsSession:
 
     def feed(self, payload: SpeechPiece) -> list[StreamEvent]:
         """The finals of a segment that ends with this piece, and its endpoint."""
-        self._session = self._session or self._recogniser.open()
+        session = self._session = self._session or self._recogniser.open()
         if self._is_cancelled:
-            self._session.cancel()
-        events = [final(segment) for segment in self._session.feed(payload.audio)] if payload.audio.frames else []
-        if not payload.is_last:
-            return events
-        session, self._session = self._session, None
-        events += [final(segment) for segment in session.finish()]
+            session.cancel()
+        try:
+            events = [final(segment) for segment in session.feed(payload.audio)] if payload.audio.frames else []
+            if not payload.is_last:
+                return events
+            events += [final(segment) for segment in session.finish()]
+        finally:
+            if payload.is_last:  # also where the recogniser failed: the next segment gets a session of its own
+                self._session = None
         return [*events, StreamEvent(EventType.ENDPOINT, payload.audio.end_s, payload.audio.end_s)]
 
     def finish(self) -> list[StreamEvent]:

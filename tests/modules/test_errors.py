@@ -13,6 +13,7 @@ EXPECTED_BUILTINS: dict[str, type[Exception]] = {
     "ConfigError": ValueError,
     "ModelError": RuntimeError,
     "StageFailed": RuntimeError,
+    "StreamClosed": RuntimeError,
     "OutputError": OSError,
     "Overloaded": RuntimeError,
     "DeadlineExceeded": TimeoutError,
