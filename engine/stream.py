@@ -17,11 +17,10 @@ from engine.changes import Changes
 from engine.failures import first_error
 from engine.stream_options import StreamOptions, StreamRow, StreamStatistics
 from modules.audio.buffer import AudioBuffer
-from modules.audio.transcript import TranscriptSegment
 from modules.batching.intake import Chunk, Dropped, Intake
 from modules.batching.ready_queue import Urgency
 from modules.errors import AudioError, Overloaded, StreamClosed
-from modules.events import EventType, StreamEvent, final
+from modules.events import EventType, StreamEvent, event_of
 from modules.results import Failure
 from modules.stages.hop import END, Failed, HopCall
 
@@ -39,7 +38,9 @@ class LiveStream:
         self._on_left = on_left
         self._intake = Intake()
         self._events: deque[StreamEvent] = deque()
-        self._changes = Changes()
+        self._arrived = Changes()  # the pump waits here for samples, and for its reader
+        self._taken = Changes()  # who pushes waits here for room
+        self._told = Changes()  # who reads waits here for events, and who closes for the end
         self._pushed_frames = 0
         self._dropped_frames = 0
         self._answered_chunks = 0
@@ -95,7 +96,7 @@ class LiveStream:
         while self.options.overload == "wait" and audio.frames > (room := self._room):
             self._take_in(audio.cut(0, room), since_s)
             audio = audio.cut(room)
-            await self._changes.wait()
+            await self._taken.wait()
             self._require_open()
         self._take_or_drop(audio, since_s)
 
@@ -110,19 +111,19 @@ class LiveStream:
         """Process what has been pushed without waiting for a chunk to fill."""
         self._require_open()
         self._flush_until = self._pushed_frames
-        self._changes.tell()
+        self._arrived.tell()
 
     def end_input(self) -> None:
         """No more samples come: what is there is processed, the last words are said, then the event `end` follows."""
         if self._state == "open":
             self._state = "ended"
-            self._changes.tell()
+            self._arrived.tell()
 
     async def aclose(self) -> None:
         """Stop now: what was not processed is given up, and iterating ends."""
         self._close()
         while self._state in ("open", "ended"):
-            await self._changes.wait()
+            await self._told.wait()
 
     def __aiter__(self) -> Self:
         """Iterate over the events."""
@@ -135,11 +136,11 @@ class LiveStream:
                 self._require_open()
             if self._state in ("over", "closed"):
                 raise StopAsyncIteration
-            await self._changes.wait()
+            await self._told.wait()
         was_full = len(self._events) >= MAX_UNREAD_EVENTS
         event = self._events.popleft()
         if was_full:
-            self._changes.tell()
+            self._arrived.tell()
         return event
 
     # What follows runs in the pump's task, or is called by the above.
@@ -158,20 +159,21 @@ class LiveStream:
                 for _, __, session in self._row.hops:
                     session.cancel()
             self._on_left()
-            self._changes.tell()
+            self._taken.tell()
+            self._told.tell()
 
     async def _next_chunk(self) -> Chunk | None:
         while True:
             while len(self._events) >= MAX_UNREAD_EVENTS:
-                await self._changes.wait()
+                await self._arrived.wait()
             taken = self._pushed_frames - self._intake.frames
             all_there_is = self._state == "ended" or taken < self._flush_until
             if chunk := self._intake.take(self.options.chunk_frames, all_there_is=all_there_is):
-                self._changes.tell()
+                self._taken.tell()
                 return chunk
             if self._state == "ended":
                 return None
-            await self._changes.wait()
+            await self._arrived.wait()
 
     async def _answer(self, chunk: Chunk) -> None:
         urgency = Urgency(chunk.available_s + self.options.deadline_s, self.options.priority)
@@ -183,7 +185,7 @@ class LiveStream:
         self._row.monitor.answered(latency_s, target_s=self.options.deadline_s)
         self._answered_chunks += 1
         for output in outputs:
-            self._emit(_event(output, chunk.audio, latency_s))
+            self._emit(event_of(output, chunk.audio, latency_s))
 
     async def _walk(self, payloads: list[Any], urgency: Urgency, *, first: int) -> list[Any] | Failed:
         """What comes out of the row when these payloads enter it before hop number `first`."""
@@ -212,7 +214,7 @@ class LiveStream:
                 self._failed(owed, nothing)
                 continue
             for output in owed:
-                self._emit(_event(output, nothing, 0.0))
+                self._emit(event_of(output, nothing, 0.0))
         self._emit(StreamEvent(EventType.END, end_s, end_s))
 
     def _failed(self, failed: Failed, audio: AudioBuffer) -> None:
@@ -239,7 +241,7 @@ class LiveStream:
         placed = AudioBuffer(piece.samples, piece.sample_rate, self._pushed_frames / piece.sample_rate)
         self._intake.push(placed, available_s)
         self._pushed_frames += piece.frames
-        self._changes.tell()
+        self._arrived.tell()
 
     def _drop(self, dropped: Dropped) -> None:
         self._row.monitor.dropped()
@@ -275,7 +277,7 @@ class LiveStream:
             self._events.pop()
             event = replace(event, start_s=last.start_s, samples=last.samples + event.samples)
         self._events.append(event)
-        self._changes.tell()
+        self._told.tell()
 
     def _close(self) -> None:
         if self._state in ("open", "ended"):
@@ -289,12 +291,3 @@ class LiveStream:
     def _overloaded(self) -> Overloaded:
         waiting_s = self._intake.frames / self.options.sample_rate
         return Overloaded(f"{waiting_s:.1f} s of this stream wait already", retry_after_s=self.options.chunk_s)
-
-
-def _event(output: object, audio: AudioBuffer, latency_s: float) -> StreamEvent:
-    """What a stage gave as an event: its own, a transcript's, or any other value as a final."""
-    if isinstance(output, StreamEvent):
-        return replace(output, latency_ms=latency_s * 1e3)
-    if isinstance(output, TranscriptSegment):
-        return replace(final(output), latency_ms=latency_s * 1e3)
-    return StreamEvent(EventType.FINAL, audio.start_s, audio.end_s, value=output, latency_ms=latency_s * 1e3)

@@ -16,9 +16,11 @@ from modules.audio.downmix import Downmix
 from modules.audio.resample import Resampler
 from modules.batching.chunks import HopSizer
 from modules.batching.ready_queue import BatchPlan
+from modules.batching.relief import PartialsGate
 from modules.errors import Overloaded
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.hop import AnyStage, Hop, hops_of
+from modules.stages.live import LiveVosk
 from modules.stages.protocols import Session
 
 RETRY_AFTER_S = 1.0
@@ -58,6 +60,7 @@ class Streams:
         self._remote: WorkerThreads | None = None
         self._preparing = anyio.Lock()  # models and threads are made once
         self._left = AsyncExitStack()
+        self._partials = PartialsGate()
         self.open_now = 0
 
     async def close(self) -> None:
@@ -83,6 +86,7 @@ class Streams:
         def served(hop: Hop, answer: Answer[Any]) -> None:
             self._monitor.hop(hop.name, queue_s=answer.queue_s, service_s=answer.service_s)
             self._size(shared, hop, answer)
+            self._relieve(answer.queue_s)
 
         shared.streams += 1
         return LiveStream(options, StreamRow(row, self._monitor, served), on_left=lambda: self._forget(shared))
@@ -123,6 +127,14 @@ class Streams:
             sizer.observe(calls=answer.calls, service_s=answer.service_s)
             if self._workers.plan.cap(hop.run) != (calls := sizer.calls()):
                 self._plan({hop.run: calls})
+
+    def _relieve(self, queue_s: float) -> None:
+        """Leave partial results out while chunks have to wait."""
+        was_open = self._partials.is_open
+        if self._partials.observe(queue_s) != was_open:
+            for stage in self._live or ():
+                if isinstance(stage, LiveVosk):
+                    stage.says_partials = self._partials.is_open
 
     def _plan(self, caps: dict[Hashable, int]) -> None:
         plan = self._workers.plan

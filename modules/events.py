@@ -1,8 +1,9 @@
 """What a live stream tells its owner: typed events, in order, with times in seconds of the stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.results import Failure
 
@@ -50,3 +51,12 @@ class StreamEvent:
 def final(segment: TranscriptSegment) -> StreamEvent:
     """A transcript segment as an event."""
     return StreamEvent(EventType.FINAL, segment.start_s, segment.end_s, segment.text, segment.words)
+
+
+def event_of(output: object, audio: AudioBuffer, latency_s: float) -> StreamEvent:
+    """What a stage gave to `audio`, `latency_s` after it was there: its own event, a transcript's, or a final value."""
+    if isinstance(output, StreamEvent):
+        return replace(output, latency_ms=latency_s * 1e3)
+    if isinstance(output, TranscriptSegment):
+        return replace(final(output), latency_ms=latency_s * 1e3)
+    return StreamEvent(EventType.FINAL, audio.start_s, audio.end_s, value=output, latency_ms=latency_s * 1e3)

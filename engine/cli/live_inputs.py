@@ -1,5 +1,7 @@
 """Where live audio comes from: a file, raw PCM on stdin, a microphone. Each is read off the event loop."""
 
+import os
+import select
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
@@ -15,6 +17,7 @@ from modules.audio.raw import raw_blocks
 from modules.audio.source import Source
 
 _BLOCK_S = 0.1
+_LOOK_UP_S = 0.1  # how long a thread waits for stdin before it looks whether anybody still wants it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,12 @@ def raw_input(rate: int, channels: int) -> LiveInput:
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[OpenedInput]:
-        yield OpenedInput(rate, _each(raw_blocks(sys.stdin.buffer, rate, channels, block_s=_BLOCK_S)))
+        stdin = _Stdin()
+        blocks = raw_blocks(stdin, rate, channels, block_s=_BLOCK_S)
+        try:
+            yield OpenedInput(rate, _each(blocks, abandon=True))
+        finally:
+            stdin.is_wanted = False
 
     return LiveInput(opened)
 
@@ -71,9 +79,28 @@ def microphone_input(rate: int) -> LiveInput:
     return LiveInput(opened, is_unstoppable=True)
 
 
-async def _each(blocks: Any) -> AsyncIterator[Any]:  # noqa: ANN401 - any iterator of buffers
-    """The blocks, each waited for on a thread."""
-    while (block := await anyio.to_thread.run_sync(lambda: next(blocks, None), abandon_on_cancel=True)) is not None:
+class _Stdin:
+    """Standard input, unbuffered; a thread that waits in `read` comes back soon after nobody wants it any more.
+
+    One that stayed would keep the program from ending while whoever writes to it is silent.
+    """
+
+    def __init__(self) -> None:
+        """Begin where nothing has been read."""
+        self.is_wanted = True
+
+    def read(self, size: int) -> bytes:
+        """What is there, at most `size` bytes; nothing at the end."""
+        file = sys.stdin.fileno()
+        while self.is_wanted:
+            if select.select([file], [], [], _LOOK_UP_S)[0]:
+                return os.read(file, size)
+        return b""
+
+
+async def _each(blocks: Any, *, abandon: bool = False) -> AsyncIterator[Any]:  # noqa: ANN401 - any iterator of buffers
+    """The blocks, each waited for on a thread, which a cancelled caller waits for unless it may be left behind."""
+    while (block := await anyio.to_thread.run_sync(next, blocks, None, abandon_on_cancel=abandon)) is not None:
         yield block
 
 

@@ -15,6 +15,7 @@ from engine.cli.signals import run_interruptible
 from engine.config import LoadedConfig, load_config
 from engine.processor import AsyncAudioProcessor
 from engine.stream import LiveStream
+from modules.audio.buffer import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ
 from modules.errors import ConfigError
 from modules.events import EventType, StreamEvent
 from modules.results_json import event_json
@@ -27,9 +28,12 @@ def stream_command(
     *,
     realtime: Annotated[bool, typer.Option("--realtime", help="Read a file no faster than it was spoken.")] = False,
     rate: Annotated[
-        int | None, typer.Option(help="stdin is raw 16-bit PCM at this rate in Hz, or the microphone's rate.")
+        int | None,
+        typer.Option(
+            min=1, max=MAX_SAMPLE_RATE_HZ, help="stdin is raw 16-bit PCM at this rate in Hz, or the microphone's rate."
+        ),
     ] = None,
-    channels: Annotated[int, typer.Option(help="Channels of raw PCM.")] = 1,
+    channels: Annotated[int, typer.Option(min=1, max=MAX_CHANNELS, help="Channels of raw PCM.")] = 1,
     asr: Annotated[
         str | None, typer.Option(help="Recogniser: auto, vosk, sphinx or none.", show_default="auto")
     ] = None,

@@ -1,7 +1,7 @@
 """Raw PCM: samples without a header, as they arrive."""
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 
@@ -11,7 +11,15 @@ from modules.errors import ConfigError
 _BYTES_PER_SAMPLE = 2
 
 
-def raw_blocks(file: BinaryIO, rate: int, channels: int, *, block_s: float) -> Iterator[AudioBuffer]:
+class Readable(Protocol):
+    """What raw samples are read from: a binary file, or whatever gives bytes as they come."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, nothing at the end."""
+        ...
+
+
+def raw_blocks(file: Readable, rate: int, channels: int, *, block_s: float) -> Iterator[AudioBuffer]:
     """Buffers of at most `block_s` seconds of little-endian 16-bit PCM at `rate` Hz, as soon as there is any.
 
     Bytes that do not make up a whole frame at the end are left out. Raises `ConfigError` for a rate or a number of

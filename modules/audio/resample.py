@@ -18,8 +18,8 @@ class Resampler:
     """A session that turns mono buffers at `in_rate` Hz into mono buffers at `out_rate` Hz; other rates, other sound.
 
     Everything fed, then `finish`, gives to the bit what one `soxr.resample` of the whole gives. `start_s` goes on from
-    that of the first buffer. Equal rates pass through without a copy. Raises `ConfigError` for rates and qualities
-    that there are not.
+    that of the first buffer, and jumps where a buffer's does. Equal rates pass through without a copy. Raises
+    `ConfigError` for rates and qualities that there are not.
     """
 
     def __init__(self, in_rate: int, out_rate: int, quality: ResampleQuality = "HQ") -> None:
@@ -32,6 +32,7 @@ class Resampler:
         self._out_rate = out_rate
         self._stream = None if in_rate == out_rate else soxr.ResampleStream(in_rate, out_rate, 1, "float32", quality)
         self._origin_s: float | None = None
+        self._fed_until_s = 0.0
         self._out_frames = 0
 
     def __repr__(self) -> str:
@@ -51,6 +52,9 @@ class Resampler:
             return [payload]
         if self._origin_s is None:
             self._origin_s = payload.start_s
+        elif payload.start_s - self._fed_until_s > 0.5 / self._in_rate:  # samples were dropped before this buffer
+            self._origin_s += payload.start_s - self._fed_until_s
+        self._fed_until_s = payload.end_s
         return self._placed(self._stream.resample_chunk(np.ascontiguousarray(payload.samples)))
 
     def finish(self) -> Sequence[AudioBuffer]:

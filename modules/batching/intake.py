@@ -50,7 +50,8 @@ class Intake:
     def take(self, frames: int, *, all_there_is: bool = False) -> Chunk | None:
         """The next chunk of `frames`; a shorter one only when `all_there_is`. Nothing when there is not enough.
 
-        A chunk made of several pushes is joined, one that lies inside a push is a view.
+        A chunk made of several pushes is joined, one that lies inside a push is a view. It never reaches across samples
+        that were dropped: there it is shorter.
         """
         if not self.frames or (self.frames < frames and not all_there_is):
             return None
@@ -63,6 +64,8 @@ class Intake:
             available_s = first.available_s
             frames -= part.frames
             self._advance(first, part.frames)
+            if self._pushed and self._pushed[0].audio.start_s - part.end_s > 0.5 / part.sample_rate:
+                break
         self._number += 1
         return Chunk(self._number - 1, AudioBuffer.joined(parts), available_s)
 

@@ -60,14 +60,16 @@ class VoskSession:
         self._recogniser = recogniser
         self._grains = GrainCutter(round(GRAIN_S * sample_rate), np.int16)
         self._endpoints = endpoints
-        self._start_s: float | None = None
+        self._places: list[tuple[float, float]] = []  # from this second of the recogniser on, add so many
+        self._fed_s = 0.0
         self._end_s = 0.0
         self._cancelled = False
 
     def feed(self, payload: AudioBuffer) -> list[TranscriptSegment]:
         """The segments that ended inside this buffer, which is none without endpoints."""
-        if self._start_s is None:
-            self._start_s = payload.start_s
+        if not self._places or payload.start_s - self._end_s > 0.5 / payload.sample_rate:  # at a gap, times jump
+            self._places.append((self._fed_s, payload.start_s - self._fed_s))
+        self._fed_s += payload.duration_s
         self._end_s = payload.end_s
         return [segment for grain in self._grains.push(to_int16(payload.samples)) for segment in self._hear(grain)]
 
@@ -95,16 +97,19 @@ class VoskSession:
         return self._segments(self._recogniser.Result()) if is_endpoint and self._endpoints else []
 
     def _segments(self, answer: str) -> list[TranscriptSegment]:
-        offset_s = self._start_s or 0.0
         words = tuple(
-            Word(item["word"], offset_s + item["start"], offset_s + item["end"], min(1.0, item["conf"]))
+            Word(item["word"], self._placed(item["start"]), self._placed(item["end"]), min(1.0, item["conf"]))
             for item in json.loads(answer).get("result", ())
         )
         if not words:
             return []
-        start_s, end_s = (words[0].start_s, words[-1].end_s) if self._endpoints else (offset_s, self._end_s)
+        start_s, end_s = (words[0].start_s, words[-1].end_s) if self._endpoints else (self._placed(0.0), self._end_s)
         text = " ".join(word.word for word in words)
         return [TranscriptSegment(min(start_s, words[0].start_s), max(end_s, words[-1].end_s), text, words)]
+
+    def _placed(self, fed_s: float) -> float:
+        """Where in the stream the recogniser's second `fed_s` is."""
+        return fed_s + next(add_s for from_s, add_s in reversed(self._places) if fed_s >= from_s)
 
 
 def is_model(folder: Path) -> bool:

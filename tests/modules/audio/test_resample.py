@@ -89,3 +89,13 @@ def test_rates_and_qualities_that_there_are_not_are_refused() -> None:
         Resampler(0, 16_000)
     with pytest.raises(ConfigError, match="one of QQ, LQ, MQ, HQ, VHQ, got 'best'"):
         Resampler(8_000, 16_000, "best")  # type: ignore[arg-type]
+
+
+def test_times_jump_where_samples_were_dropped() -> None:
+    """What comes after a gap is placed after the gap."""
+    resampler = Resampler(32_000, 16_000)
+    before = AudioBuffer(np.zeros(32_000, np.float32), 32_000, start_s=1.0)
+    after = AudioBuffer(np.zeros(32_000, np.float32), 32_000, start_s=5.0)
+    out = [*resampler.feed(before), *resampler.feed(after), *resampler.finish()]
+    assert out[0].start_s == pytest.approx(1.0)
+    assert out[-1].end_s == pytest.approx(6.0)

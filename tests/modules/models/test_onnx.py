@@ -1,11 +1,13 @@
 """The ONNX Runtime door."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from modules.errors import ModelError
+from modules.errors import Cancelled, ModelError
 from modules.models.onnx import OnnxModel, OnnxOptions, providers
 from modules.stages.vad_silero import packaged_model
 
@@ -48,3 +50,59 @@ def test_no_threads_are_not_allowed() -> None:
 def test_the_cpu_is_always_among_the_providers() -> None:
     """Whatever else this installation has."""
     assert "CPUExecutionProvider" in providers()
+
+
+class Caller:
+    """A thread that calls the model once and keeps what came of it and when."""
+
+    def __init__(self, model: OnnxModel, seconds: int) -> None:
+        """Begin a call of `seconds` seconds of audio, ten in each row of a batch."""
+        self._model = model
+        self._feeds = {"input_1": np.zeros((max(1, seconds // 10), 144_160), np.float32)}
+        self.raised: BaseException | None = None
+        self.ended_s = 0.0
+        self._thread = threading.Thread(target=self._call, daemon=True)
+        self._thread.start()
+
+    def _call(self) -> None:
+        try:
+            self._model.run(self._feeds)
+        except Cancelled as error:
+            self.raised = error
+        self.ended_s = time.perf_counter()
+
+    def join(self) -> "Caller":
+        """Wait for its end."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+        return self
+
+
+def under_way(model: OnnxModel, calls: int) -> None:
+    """Return when so many calls of the model run."""
+    while len(model._under_way) < calls:
+        threading.Event().wait(0.001)
+
+
+def test_calls_that_run_are_broken_off_soon_and_later_ones_are_not_affected(shared: Path) -> None:
+    """All of them, within half a second each; a model that was stopped can be run again."""
+    model = OnnxModel(shared / "models" / "onnx" / "dnsmos_sig_bak_ovr.onnx")
+    callers = [Caller(model, seconds=60) for _ in range(2)]
+    under_way(model, 2)
+    told_s = time.perf_counter()
+    model.stop()
+    for caller in callers:
+        assert isinstance(caller.join().raised, Cancelled)
+        assert caller.ended_s - told_s < 0.5
+    assert Caller(model, seconds=10).join().raised is None
+    assert model._under_way == []
+
+
+def test_stopping_a_model_leaves_another_alone(shared: Path) -> None:
+    """Two models of one file are two models; stopping one that is idle does nothing."""
+    path = shared / "models" / "onnx" / "dnsmos_sig_bak_ovr.onnx"
+    stopped, runs = OnnxModel(path), OnnxModel(path)
+    caller = Caller(runs, seconds=10)
+    under_way(runs, 1)
+    stopped.stop()
+    assert caller.join().raised is None

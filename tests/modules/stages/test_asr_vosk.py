@@ -145,3 +145,14 @@ def test_models_in_a_cache_are_found_by_language(tmp_path: Path) -> None:
     (tmp_path / "vosk-model-en-us-empty").mkdir()
     found = asr_vosk.cached_models("en-us", [tmp_path / "absent", tmp_path])
     assert [path.name for path in found] == ["vosk-model-en-us-0.22", "vosk-model-small-en-us-0.15"]
+
+
+def test_word_times_jump_where_samples_were_dropped(digits: VoskRecogniser, speech: NDArray[np.float32]) -> None:
+    """The same speech twice, ten seconds apart in the stream and without a gap in what was fed."""
+    whole = hear(digits, [AudioBuffer(speech, 16_000), AudioBuffer(speech, 16_000, start_s=len(speech) / 16_000 + 10)])
+    words = [word for segment in whole for word in segment.words]
+    half = len(words) // 2
+    assert all(
+        late.start_s - early.start_s == pytest.approx(len(speech) / 16_000 + 10, abs=0.2)
+        for early, late in zip(words[:half], words[half:], strict=True)
+    )

@@ -1,6 +1,10 @@
 """Session stages in a row."""
 
-from modules.stages.fused import FusedSession, through
+from collections.abc import Sequence
+
+import pytest
+
+from modules.stages.fused import FusedSession, OneStream, through
 
 
 class Doubler:
@@ -45,3 +49,34 @@ def test_cancelling_the_row_cancels_every_session() -> None:
     sessions = [Doubler("a"), Doubler("b")]
     FusedSession(sessions).cancel()
     assert all(session.is_cancelled for session in sessions)
+
+
+class Sums:
+    """A recurrent stage whose state is the sum so far; it refuses to go below zero."""
+
+    def initial_state(self) -> int:
+        return 0
+
+    def process(self, states: Sequence[int], batch: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        sums = [state + number for state, number in zip(states, batch, strict=True)]
+        if min(sums) < 0:
+            raise ValueError("below zero")
+        return sums, sums
+
+
+def test_a_recurrent_stage_can_be_the_session_of_one_stream() -> None:
+    """Its state is kept between payloads, each stream has its own, and it owes nothing at the end."""
+    stage = Sums()
+    stream, other = OneStream(stage), OneStream(stage)
+    assert [stream.feed(1), other.feed(10), stream.feed(2), other.feed(20)] == [[1], [10], [3], [30]]
+    assert stream.finish() == []
+
+
+def test_a_payload_that_a_recurrent_stage_refuses_leaves_the_state_as_it_was() -> None:
+    """The stream goes on with the next."""
+    stream = OneStream(Sums())
+    stream.feed(5)
+    with pytest.raises(ValueError, match="below zero"):
+        stream.feed(-9)
+    stream.cancel()  # nothing to stop
+    assert stream.feed(1) == [6]
