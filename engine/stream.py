@@ -238,8 +238,7 @@ class LiveStream:
             self._take_in(piece, available_s)
 
     def _take_in(self, piece: AudioBuffer, available_s: float) -> None:
-        placed = AudioBuffer(piece.samples, piece.sample_rate, self._pushed_frames / piece.sample_rate)
-        self._intake.push(placed, available_s)
+        self._intake.push(piece.placed(self._pushed_frames / piece.sample_rate), available_s)
         self._pushed_frames += piece.frames
         self._arrived.tell()
 
@@ -255,9 +254,9 @@ class LiveStream:
         if isinstance(samples, AudioBuffer):
             if samples.sample_rate != self.options.sample_rate:
                 raise AudioError(f"the stream has {self.options.sample_rate} Hz, the samples {samples.sample_rate} Hz")
-            samples = samples.samples
+            samples = samples.samples if samples.pcm16 is None else samples.pcm16
         audio = AudioBuffer.copied(samples, self.options.sample_rate)
-        shape = audio.samples.shape[1:]
+        shape = audio.shape[1:]
         if self._sample_shape not in (None, shape):
             raise AudioError(f"the stream began with frames of shape {self._sample_shape}, these have shape {shape}")
         self._sample_shape = shape

@@ -1,7 +1,6 @@
 """`AudioBuffer`: samples in memory with their rate and their place in the stream. Cutting gives views."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -12,30 +11,77 @@ from modules.errors import AudioError
 MAX_SAMPLE_RATE_HZ = 768_000
 MAX_CHANNELS = 64
 
-_FULL_SCALE = {np.dtype(np.int16): np.float32(2.0**-15), np.dtype(np.int32): np.float32(2.0**-31)}
+_PCM16_STEP = np.float32(2.0**-15)
+_PCM32_STEP = np.float32(2.0**-31)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class AudioBuffer:
     """Float32 samples of shape (frames,) for mono or (frames, channels), in [-1, 1] for a full-scale signal.
 
-    `sample_rate` is in Hz; `start_s` is where the first frame stands in its stream, in seconds.
+    `sample_rate` is in Hz; `start_s` is where the first frame stands in its stream, in seconds. Nothing of it changes.
     Raises `AudioError` for another type, shape or rate. The samples are not copied and must not be changed.
+    A buffer made from 16-bit samples keeps them as `pcm16` and makes floats when somebody asks: a recogniser that takes
+    16 bits never does, and the event loop, on which samples are pushed, never converts.
     """
 
-    samples: NDArray[np.float32]
-    sample_rate: int
-    start_s: float = 0.0
+    __slots__ = ("_given", "_sample_rate", "_samples", "_start_s")
 
-    def __post_init__(self) -> None:
-        if self.samples.dtype != np.float32 or self.samples.ndim not in (1, 2):
+    def __init__(self, samples: NDArray[np.float32], sample_rate: int, start_s: float = 0.0) -> None:
+        if samples.dtype != np.float32:
             raise AudioError(
                 f"samples must be float32 of shape (frames,) or (frames, channels), "
-                f"got {self.samples.dtype} of shape {self.samples.shape}; AudioBuffer.of() converts"
+                f"got {samples.dtype} of shape {samples.shape}; AudioBuffer.of() converts"
             )
-        self.check_rate(self.sample_rate)
-        if self.samples.ndim > 1 and not 1 <= self.samples.shape[1] <= MAX_CHANNELS:
-            raise AudioError(f"channels must be 1 to {MAX_CHANNELS}, got {self.samples.shape[1]}")
+        self._given: NDArray[Any] = samples
+        self._samples: NDArray[np.float32] | None = samples
+        self._place(sample_rate, start_s)
+
+    def __repr__(self) -> str:
+        return (
+            f"<AudioBuffer {self.frames} frames, {self.channels} channels, {self._sample_rate} Hz, "
+            f"from {self._start_s:.3f} s>"
+        )
+
+    @classmethod
+    def of_pcm16(cls, samples: NDArray[np.int16], sample_rate: int, start_s: float = 0.0) -> Self:
+        """A buffer of 16-bit samples, which become floats when they are asked for."""
+        buffer = cls.__new__(cls)
+        buffer._given = samples
+        buffer._samples = None
+        buffer._place(sample_rate, start_s)
+        return buffer
+
+    def _place(self, sample_rate: int, start_s: float) -> None:
+        shape = self._given.shape
+        if len(shape) not in (1, 2):
+            raise AudioError(f"samples must be of shape (frames,) or (frames, channels), got shape {shape}")
+        if len(shape) > 1 and not 1 <= shape[1] <= MAX_CHANNELS:
+            raise AudioError(f"channels must be 1 to {MAX_CHANNELS}, got {shape[1]}")
+        self.check_rate(sample_rate)
+        self._sample_rate = sample_rate
+        self._start_s = start_s
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """The samples as float32."""
+        if self._samples is None:
+            self._samples = np.multiply(self._given, _PCM16_STEP, dtype=np.float32)
+        return self._samples
+
+    @property
+    def pcm16(self) -> NDArray[np.int16] | None:
+        """The 16-bit samples it was made from, if it was."""
+        return self._given if self._given.dtype == np.int16 else None
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self._sample_rate
+
+    @property
+    def start_s(self) -> float:
+        """Where the first frame stands in the stream, in seconds."""
+        return self._start_s
 
     @staticmethod
     def check_rate(sample_rate: int) -> None:
@@ -51,10 +97,13 @@ class AudioBuffer:
     @classmethod
     def copied(cls, samples: NDArray[Any], sample_rate: int) -> Self:
         """As `of`, but sharing no memory with `samples`, which the caller may use again."""
+        if isinstance(samples, np.ndarray) and samples.dtype == np.int16 and samples.flags.c_contiguous:
+            # Through bytes: an array's own copy lets go of the interpreter lock, and getting it back can take long.
+            return cls.of_pcm16(np.frombuffer(samples.tobytes(), np.int16).reshape(samples.shape), sample_rate)
         buffer = cls.of(samples, sample_rate)
-        if buffer.samples is samples or np.may_share_memory(buffer.samples, samples):
-            return cls(buffer.samples.copy(), sample_rate)
-        return buffer
+        if not np.may_share_memory(buffer._given, samples):
+            return buffer
+        return buffer._like(buffer._given.copy(), buffer._start_s)
 
     @classmethod
     def of(cls, samples: NDArray[Any], sample_rate: int, *, start_s: float = 0.0) -> Self:
@@ -63,8 +112,10 @@ class AudioBuffer:
         Raises `AudioError` for other types and shapes, and for NaN or infinite values.
         """
         array = np.asarray(samples)
-        if scale := _FULL_SCALE.get(array.dtype):
-            return cls(np.multiply(array, scale, dtype=np.float32), sample_rate, start_s)  # integers are finite
+        if array.dtype == np.int16:
+            return cls.of_pcm16(array, sample_rate, start_s)
+        if array.dtype == np.int32:
+            return cls(np.multiply(array, _PCM32_STEP, dtype=np.float32), sample_rate, start_s)  # integers are finite
         if array.dtype in (np.float16, np.float64):
             array = array.astype(np.float32)
         elif array.dtype != np.float32:
@@ -76,27 +127,45 @@ class AudioBuffer:
     @property
     def frames(self) -> int:
         """Samples per channel."""
-        return int(self.samples.shape[0])
+        return len(self._given)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(frames,) or (frames, channels)."""
+        return self._given.shape
 
     @property
     def channels(self) -> int:
         """1 for mono."""
-        return 1 if self.samples.ndim == 1 else int(self.samples.shape[1])
+        return 1 if self._given.ndim == 1 else int(self._given.shape[1])
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.frames / self.sample_rate
+        return len(self._given) / self._sample_rate
 
     @property
     def end_s(self) -> float:
         """Where the frame after the last would stand in the stream, in seconds."""
-        return self.start_s + self.duration_s
+        return self._start_s + self.duration_s
 
-    def cut(self, start: int, end: int | None = None) -> "AudioBuffer":
+    def cut(self, start: int, end: int | None = None) -> Self:
         """Frames `start` to `end` (not included) as a view; `start_s` moves along."""
         assert start >= 0, start
-        return AudioBuffer(self.samples[start:end], self.sample_rate, self.start_s + start / self.sample_rate)
+        return self._like(self._given[start:end], self._start_s + start / self._sample_rate)
+
+    def placed(self, start_s: float) -> Self:
+        """The same samples at another place in the stream."""
+        return self._like(self._given, start_s)
+
+    def _like(self, samples: NDArray[Any], start_s: float) -> Self:
+        """Other samples of the same kind and rate; what was checked once is not checked again."""
+        other = type(self).__new__(type(self))
+        other._given = samples
+        other._samples = None if self._samples is not self._given else samples
+        other._sample_rate = self._sample_rate
+        other._start_s = start_s
+        return other
 
     @staticmethod
     def joined(parts: Sequence["AudioBuffer"]) -> "AudioBuffer":
@@ -104,9 +173,11 @@ class AudioBuffer:
         first = parts[0]
         if len(parts) == 1:
             return first
-        return AudioBuffer(np.concatenate([part.samples for part in parts]), first.sample_rate, first.start_s)
+        if all(part.pcm16 is not None for part in parts):
+            return first._like(np.concatenate([part._given for part in parts]), first._start_s)
+        return AudioBuffer(np.concatenate([part.samples for part in parts]), first._sample_rate, first._start_s)
 
-    def blocks(self, block_s: float) -> Iterator["AudioBuffer"]:
+    def blocks(self, block_s: float) -> Iterator[Self]:
         """Consecutive views of `block_s` seconds, the last one shorter."""
         step = max(1, round(block_s * self.sample_rate))
         for start in range(0, self.frames, step):
@@ -119,7 +190,7 @@ class AudioBuffer:
         """
         if channel is not None and not 0 <= channel < self.channels:
             raise AudioError(f"channel {channel} asked for, but the audio has {self.channels} (counted from 0)")
-        if self.samples.ndim == 1:
+        if self._given.ndim == 1:
             return self
         if channel is not None or self.channels == 1:
             return AudioBuffer(self.samples[:, channel or 0], self.sample_rate, self.start_s)

@@ -69,9 +69,10 @@ class VoskSession:
         """The segments that ended inside this buffer, which is none without endpoints."""
         if not self._places or payload.start_s - self._end_s > 0.5 / payload.sample_rate:  # at a gap, times jump
             self._places.append((self._fed_s, payload.start_s - self._fed_s))
+        pcm = payload.pcm16 if payload.pcm16 is not None else to_int16(payload.samples)
         self._fed_s += payload.duration_s
         self._end_s = payload.end_s
-        return [segment for grain in self._grains.push(to_int16(payload.samples)) for segment in self._hear(grain)]
+        return [segment for grain in self._grains.push(pcm) for segment in self._hear(grain)]
 
     def finish(self) -> list[TranscriptSegment]:
         """The last words."""

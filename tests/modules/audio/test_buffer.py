@@ -1,6 +1,7 @@
 """`AudioBuffer` agrees with plain numpy, never copies where a view will do, and refuses what is no audio."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,3 +105,35 @@ def test_a_buffer_says_its_length() -> None:
     """In frames, in seconds and where it ends."""
     buffer = AudioBuffer(np.zeros((4_000, 2), np.float32), 8_000, 2.0)
     assert (buffer.frames, buffer.channels, buffer.duration_s, buffer.end_s) == (4_000, 2, 0.5, 2.5)
+
+
+def test_a_buffer_of_16_bits_keeps_them_until_floats_are_asked_for() -> None:
+    """Cut, joined or placed elsewhere it still has them, and its floats are exact."""
+    pcm = np.arange(-500, 500, dtype=np.int16)
+    buffer = AudioBuffer.of(pcm, 16_000)
+    parts = [buffer.cut(0, 300), buffer.cut(300).placed(300 / 16_000)]
+    joined = AudioBuffer.joined(parts)
+    assert joined.pcm16 is not None
+    np.testing.assert_array_equal(joined.pcm16, pcm)
+    np.testing.assert_array_equal(joined.samples, pcm.astype(np.float32) / 32_768)
+    assert AudioBuffer.of(joined.samples, 16_000).pcm16 is None
+
+
+def test_floats_and_16_bits_join_as_floats() -> None:
+    """A stream may be pushed both."""
+    pcm = AudioBuffer.of(np.full(10, 16_384, np.int16), 100)
+    floats = AudioBuffer(np.full(10, 0.25, np.float32), 100, start_s=0.1)
+    joined = AudioBuffer.joined([pcm, floats])
+    assert joined.pcm16 is None
+    assert joined.samples.tolist() == [0.5] * 10 + [0.25] * 10
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.int32])
+def test_a_copy_does_not_see_what_the_caller_writes_later(dtype: type[np.generic]) -> None:
+    """A driver may use its block again as soon as it was pushed."""
+    block: NDArray[Any] = np.ones((4, 2), dtype)
+    buffer = AudioBuffer.copied(block, 100)
+    before = buffer.samples.copy()
+    block[:] = 0
+    np.testing.assert_array_equal(buffer.samples, before)
+    assert buffer.channels == 2
