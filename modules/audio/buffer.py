@@ -169,13 +169,19 @@ class AudioBuffer:
 
     @staticmethod
     def joined(parts: Sequence["AudioBuffer"]) -> "AudioBuffer":
-        """Consecutive buffers of one stream as one; a single one is returned as it is."""
-        first = parts[0]
+        """Consecutive buffers of one stream as one; a single one is returned as it is.
+
+        Where samples are missing between them, the last one keeps its place and the others move up to it.
+        """
+        first, last = parts[0], parts[-1]
         if len(parts) == 1:
             return first
+        before_s = sum(part.frames for part in parts[:-1]) / first._sample_rate
+        gap_s = last._start_s - first._start_s - before_s
+        start_s = first._start_s + (gap_s if gap_s > 0.5 / first._sample_rate else 0.0)
         if all(part.pcm16 is not None for part in parts):
-            return first._like(np.concatenate([part._given for part in parts]), first._start_s)
-        return AudioBuffer(np.concatenate([part.samples for part in parts]), first._sample_rate, first._start_s)
+            return first._like(np.concatenate([part._given for part in parts]), start_s)
+        return AudioBuffer(np.concatenate([part.samples for part in parts]), first._sample_rate, start_s)
 
     def blocks(self, block_s: float) -> Iterator[Self]:
         """Consecutive views of `block_s` seconds, the last one shorter."""

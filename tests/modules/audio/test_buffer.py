@@ -137,3 +137,11 @@ def test_a_copy_does_not_see_what_the_caller_writes_later(dtype: type[np.generic
     block[:] = 0
     np.testing.assert_array_equal(buffer.samples, before)
     assert buffer.channels == 2
+
+
+def test_buffers_with_a_gap_between_them_join_at_the_place_of_the_last() -> None:
+    """What comes after dropped samples keeps its time."""
+    before = AudioBuffer(np.zeros(100, np.float32), 100, start_s=0.0)
+    after = AudioBuffer(np.zeros(100, np.float32), 100, start_s=4.0)
+    assert AudioBuffer.joined([before, after]).end_s == pytest.approx(5.0)
+    assert AudioBuffer.joined([before, after.placed(1.0)]).start_s == 0.0
