@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modules.audio.buffer import AudioBuffer
 from modules.audio.grains import GrainCutter, to_int16
+from modules.audio.resample import Resampler
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.errors import Cancelled, ModelError
 
@@ -22,7 +23,7 @@ _DEFAULT_RATE_HZ: Final = 16_000
 
 
 class VoskRecogniser:
-    """A `SessionStage`: mono audio at the model's rate in, transcripts with word times out.
+    """A `SessionStage`: mono audio in, best at the model's `sample_rate`, transcripts with word times out.
 
     With `endpoints` a segment ends where Vosk hears one, as its own programs do; without, only where the stream ends:
     right for audio already cut at silences, since Vosk's own limit of 20 s would split words.
@@ -53,11 +54,16 @@ class VoskRecogniser:
 
 
 class VoskSession:
-    """One stream's recogniser; word times are seconds of the stream, counted from the first buffer's `start_s`."""
+    """One stream's recogniser; word times are seconds of the stream, counted from the first buffer's `start_s`.
+
+    Audio at another rate than the model's, such as what the voice detector found at 16 kHz, is resampled.
+    """
 
     def __init__(self, recogniser: Any, *, sample_rate: int, endpoints: bool) -> None:  # noqa: ANN401 - untyped library
         """Own `recogniser`, which has heard nothing yet."""
         self._recogniser = recogniser
+        self._sample_rate = sample_rate
+        self._resampler: Resampler | None = None
         self._grains = GrainCutter(round(GRAIN_S * sample_rate), np.int16)
         self._endpoints = endpoints
         self._places: list[tuple[float, float]] = []  # from this second of the recogniser on, add so many
@@ -69,15 +75,19 @@ class VoskSession:
         """The segments that ended inside this buffer, which is none without endpoints."""
         if not self._places or payload.start_s - self._end_s > 0.5 / payload.sample_rate:  # at a gap, times jump
             self._places.append((self._fed_s, payload.start_s - self._fed_s))
-        pcm = payload.pcm16 if payload.pcm16 is not None else to_int16(payload.samples)
         self._fed_s += payload.duration_s
         self._end_s = payload.end_s
-        return [segment for grain in self._grains.push(pcm) for segment in self._hear(grain)]
+        if payload.sample_rate == self._sample_rate:
+            return self._take(payload)
+        self._resampler = self._resampler or Resampler(payload.sample_rate, self._sample_rate)
+        return [segment for audio in self._resampler.feed(payload) for segment in self._take(audio)]
 
     def finish(self) -> list[TranscriptSegment]:
         """The last words."""
+        held = self._resampler.finish() if self._resampler else ()
+        found = [segment for audio in held for segment in self._take(audio)]
         rest = self._grains.rest()
-        return (self._hear(rest) if len(rest) else []) + self._segments(self._recogniser.FinalResult())
+        return [*found, *(self._hear(rest) if len(rest) else []), *self._segments(self._recogniser.FinalResult())]
 
     def partial(self) -> str:
         """What is being said: words that may still change."""
@@ -86,6 +96,11 @@ class VoskSession:
     def cancel(self) -> None:
         """Stop before the next grain."""
         self._cancelled = True
+
+    def _take(self, audio: AudioBuffer) -> list[TranscriptSegment]:
+        """The segments that end inside this audio, which is at the recogniser's own rate."""
+        pcm = audio.pcm16 if audio.pcm16 is not None else to_int16(audio.samples)
+        return [segment for grain in self._grains.push(pcm) for segment in self._hear(grain)]
 
     def _hear(self, grain: NDArray[np.int16]) -> list[TranscriptSegment]:
         """The segment that ends with this grain, where endpoints are wanted and Vosk hears one."""

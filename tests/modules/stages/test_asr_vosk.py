@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,20 @@ def test_word_times_jump_where_samples_were_dropped(digits: VoskRecogniser, spee
         late.start_s - early.start_s == pytest.approx(len(speech) / 16_000 + 10, abs=0.2)
         for early, late in zip(words[:half], words[half:], strict=True)
     )
+
+
+def test_a_model_of_telephone_speech_hears_what_was_found_at_16_khz(
+    tmp_path: Path, shared: Path, speech: NDArray[np.float32]
+) -> None:
+    """The voice detector works at 16 kHz whatever the recogniser's rate is; the digits model needs less than 4 kHz."""
+    model = shutil.copytree(shared / "models" / "vosk-digits-en", tmp_path / "model", copy_function=shutil.copyfile)
+    settings_file = model / "conf" / "mfcc.conf"
+    settings_file.write_text(settings_file.read_text().replace("=16000", "=8000"))
+    recogniser = VoskRecogniser(model, endpoints=False)
+    assert recogniser.sample_rate == 8_000
+    found = hear(recogniser, list(AudioBuffer(speech, 16_000, start_s=5.0).blocks(0.7)))
+    with (shared / "strings" / "times.tsv").open() as rows:
+        truth = [row for row in csv.DictReader(rows, delimiter="\t") if row["file"] == NAME]
+    words = [word for segment in found for word in segment.words]
+    assert [word.word for word in words] == [row["word"] for row in truth]
+    assert all(abs(w.start_s - 5 - float(row["start"])) < 0.25 for w, row in zip(words, truth, strict=True))
