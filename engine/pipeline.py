@@ -63,7 +63,8 @@ class Pipeline:
         """The stages of a live stream, from mono audio at the stages' rate to events.
 
         Vosk hears endpoints itself. Otherwise speech is found first, in shorter segments than those of files, since
-        somebody waits for them, and each segment is recognised when it has ended.
+        somebody waits for them, and each segment is recognised when it has ended. The graph is loaded for live streams
+        anew: breaking off their calls must not break off those of recordings.
         """
         if isinstance(self.recogniser, VoskRecogniser):
             return (LiveVosk(self.recogniser),)

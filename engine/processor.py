@@ -180,8 +180,10 @@ class AsyncAudioProcessor:
         """
         self._running()
         target = OutputFolder(output, overwrite=overwrite)
+        request = JobRequest((Path(folder),), formats=formats, exclude=target.path)
+        await self._workers.run(request.check)  # first: nothing is written for a folder that is not there
         await self._workers.run(target.prepare)
-        return await self.run_job(JobRequest((Path(folder),), formats=formats, exclude=target.path), target)
+        return await self.run_job(request, target)
 
     async def run_job(self, request: JobRequest, output: JobOutput, observer: JobObserver | None = None) -> Summary:
         """Process a request and write to `output`, telling `observer`; what `onbeat run` does.

@@ -12,8 +12,6 @@ from engine.shared_calls import Answer
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions, StreamRow
 from engine.workers import WorkerThreads
-from modules.audio.downmix import Downmix
-from modules.audio.resample import Resampler
 from modules.batching.chunks import HopSizer
 from modules.batching.ready_queue import BatchPlan
 from modules.batching.relief import PartialsGate
@@ -21,7 +19,6 @@ from modules.errors import Overloaded
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.hop import AnyStage, Hop, hops_of
 from modules.stages.live import LiveVosk
-from modules.stages.protocols import Session
 
 RETRY_AFTER_S = 1.0
 
@@ -74,7 +71,7 @@ class Streams:
         self.open_now += 1
         try:
             shared = self._share(stages if stages is not None else await self._live_stages())
-            first = self._sound(options.sample_rate) if stages is None else []
+            first = [self._pipeline.sound(options.sample_rate)] if stages is None else []
             row = [
                 (hop, await self._workers_for(hop), hop.open([] if number else first))
                 for number, hop in enumerate(shared.hops)
@@ -96,13 +93,6 @@ class Streams:
             if self._live is None:
                 self._live = await self._workers.run(self._pipeline.live_stages)
         return self._live
-
-    def _sound(self, sample_rate: int) -> list[Session[Any, Any]]:
-        """What a stream passes before the stages: its own downmix and, where the rates differ, its own resampler."""
-        downmix = Downmix(self._pipeline.config.channel)
-        if sample_rate == self._pipeline.sample_rate:
-            return [downmix]
-        return [downmix, Resampler(sample_rate, self._pipeline.sample_rate, self._pipeline.config.resample_quality)]
 
     def _share(self, stages: Sequence[AnyStage]) -> _Shared:
         key = tuple(map(id, stages))

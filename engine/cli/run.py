@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.config import ConfigFile
 from engine.cli.exits import Exit
+from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskModel, WorkerCount
 from engine.cli.native import quiet_libraries
 from engine.cli.progress import ProgressKind, Tally, progress
 from engine.cli.signals import Interrupted, run_interruptible
@@ -21,7 +23,6 @@ from modules.errors import ConfigError
 from modules.results import Status, Summary
 from modules.results_json import file_from_json
 
-_MODELS = "Models"
 _OUTPUT = "Output"
 
 
@@ -61,36 +62,19 @@ def run_command(
         str | None, typer.Option("--glob", help="Only files whose name matches, such as '*.wav'.", show_default=False)
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first file that fails.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Worker threads.", show_default="the effective CPUs")] = None,
-    asr: Annotated[
-        str | None,
-        typer.Option(help="Recogniser: auto, vosk, sphinx or none.", rich_help_panel=_MODELS, show_default="auto"),
-    ] = None,
-    vosk_model: Annotated[
-        Path | None, typer.Option(help="Folder of the Vosk model.", rich_help_panel=_MODELS, show_default=False)
-    ] = None,
-    vosk_download: Annotated[
-        bool | None,
-        typer.Option(
-            "--vosk-download", help="Let Vosk download a missing model.", rich_help_panel=_MODELS, show_default=False
-        ),
-    ] = None,
-    language: Annotated[
-        str | None,
-        typer.Option(help="Language of the Vosk model to look for.", rich_help_panel=_MODELS, show_default="en-us"),
-    ] = None,
+    workers: WorkerCount = None,
+    asr: Asr = None,
+    vosk_model: VoskModel = None,
+    vosk_download: VoskDownload = None,
+    language: Language = None,
     segmenting: Annotated[
         str | None,
         typer.Option(
-            help="on cuts at silences; off feeds a file to one recogniser.", rich_help_panel=_MODELS, show_default="on"
+            help="on cuts at silences; off feeds a file to one recogniser.", rich_help_panel="Models", show_default="on"
         ),
     ] = None,
-    channel: Annotated[
-        int | None, typer.Option(help="Channel to use, from 0.", rich_help_panel=_MODELS, show_default="all, mixed")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file.", show_default="onbeat.toml, if there is one")
-    ] = None,
+    channel: Channel = None,
+    config: ConfigFile = None,
 ) -> None:
     """Transcribe recordings: `onbeat run calls/ -o transcripts/`.
 

@@ -9,7 +9,9 @@ import anyio
 import anyio.to_thread
 import typer
 
+from engine.cli.config import ConfigFile
 from engine.cli.live_inputs import LiveInput, file_input, microphone_input, raw_input
+from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskModel, WorkerCount
 from engine.cli.native import quiet_libraries
 from engine.cli.signals import run_interruptible
 from engine.config import LoadedConfig, load_config
@@ -34,17 +36,14 @@ def stream_command(
         ),
     ] = None,
     channels: Annotated[int, typer.Option(min=1, max=MAX_CHANNELS, help="Channels of raw PCM.")] = 1,
-    asr: Annotated[
-        str | None, typer.Option(help="Recogniser: auto, vosk, sphinx or none.", show_default="auto")
-    ] = None,
-    vosk_model: Annotated[Path | None, typer.Option(help="Folder of the Vosk model.", show_default=False)] = None,
-    language: Annotated[
-        str | None, typer.Option(help="Language of the Vosk model to look for.", show_default="en-us")
-    ] = None,
     chunk_s: Annotated[float | None, typer.Option(help="Chunk length in seconds.", show_default="0.2")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file.", show_default="onbeat.toml, if there is one")
-    ] = None,
+    workers: WorkerCount = None,
+    asr: Asr = None,
+    vosk_model: VoskModel = None,
+    vosk_download: VoskDownload = None,
+    language: Language = None,
+    channel: Channel = None,
+    config: ConfigFile = None,
 ) -> None:
     """Recognise while it is spoken: `onbeat stream talk.flac --realtime`.
 
@@ -52,7 +51,15 @@ def stream_command(
     partial, final, endpoint, dropped, error, end. Without --rate, stdin may be any recording, which is read to its end
     first.
     """
-    arguments = {"asr": asr, "vosk_model": vosk_model, "language": language, "chunk_s": chunk_s}
+    arguments = {
+        "asr": asr,
+        "vosk_model": vosk_model,
+        "vosk_download": vosk_download,
+        "language": language,
+        "channel": channel,
+        "workers": workers,
+        "chunk_s": chunk_s,
+    }
     loaded = load_config(arguments, config_file=config)
     live = _input(source, rate=rate, channels=channels, realtime=realtime)
     with quiet_libraries(wanted=loaded.config.vosk_log_level >= 0):

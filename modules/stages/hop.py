@@ -79,18 +79,13 @@ class Hop:
         self._before = tuple(before)
         self._shared = shared
         self._after = tuple(after)
+        shared_stages = () if shared is None else (shared,)
+        self.name = " + ".join(type(stage).__name__ for stage in (*before, *shared_stages, *after))
+        """What a monitor calls it: its stages' names."""
         self._under_way: list[Sequence[_Row]] = []  # appended to and removed from by workers, each its own rows
 
     def __repr__(self) -> str:
-        names = [
-            type(stage).__name__ for stage in (*self._before, *([self._shared] if self._shared else []), *self._after)
-        ]
-        return f"<Hop {' + '.join(names)}>"
-
-    @property
-    def name(self) -> str:
-        """What a monitor calls it: its stages' names."""
-        return repr(self)[5:-1]
+        return f"<Hop {self.name}>"
 
     @property
     def is_shared(self) -> bool:
