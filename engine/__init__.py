@@ -1,6 +1,7 @@
 """Onbeat: an asyncio engine that runs audio through models and keeps every chunk on time."""
 
-from engine.config import BatchProcessingConfig, LoadedConfig, load_config
+from engine.config import BatchProcessingConfig
+from engine.config_sources import LoadedConfig, load_config
 from engine.jobs.run import JobRequest
 from engine.processor import AsyncAudioProcessor, process_audio_file
 from engine.stream import LiveStream

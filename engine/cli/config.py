@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.config import LoadedConfig, load_config, meaning
+from engine.config import meaning
+from engine.config_sources import LoadedConfig, load_config
 
 ConfigFile = Annotated[
     Path | None,

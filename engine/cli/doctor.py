@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.config import ConfigFile
-from engine.config import BatchProcessingConfig, load_config
+from engine.config import BatchProcessingConfig
+from engine.config_sources import load_config
 from engine.version import __version__
 from modules.errors import ConfigError, ModelError
 from modules.models.onnx import providers

@@ -14,7 +14,7 @@ from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskM
 from engine.cli.native import quiet_libraries
 from engine.cli.progress import ProgressKind, Tally, progress
 from engine.cli.signals import Interrupted, run_interruptible
-from engine.config import load_config
+from engine.config_sources import load_config
 from engine.jobs.outputs import RESULTS_NAME, OutputFolder
 from engine.jobs.run import JobOutput, JobRequest
 from engine.processor import AsyncAudioProcessor

@@ -14,7 +14,7 @@ from engine.cli.live_inputs import LiveInput, file_input, microphone_input, raw_
 from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskModel, WorkerCount
 from engine.cli.native import quiet_libraries
 from engine.cli.signals import run_interruptible
-from engine.config import LoadedConfig, load_config
+from engine.config_sources import LoadedConfig, load_config
 from engine.processor import AsyncAudioProcessor
 from engine.stream import LiveStream
 from modules.audio.buffer import MAX_CHANNELS, MAX_SAMPLE_RATE_HZ

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.config import BatchProcessingConfig, allowed, known_settings, load_config, meaning
+from engine.config import BatchProcessingConfig, allowed, known_settings, meaning
+from engine.config_sources import load_config
 from modules.errors import ConfigError
 
 Write = Callable[[str], Path]

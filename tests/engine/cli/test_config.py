@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from engine.cli.config import as_toml_lines, config_app
-from engine.config import BatchProcessingConfig, known_settings, load_config
+from engine.config import BatchProcessingConfig, known_settings
+from engine.config_sources import load_config
 
 
 @pytest.fixture(autouse=True)
