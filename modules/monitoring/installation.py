@@ -29,6 +29,20 @@ DEPENDENCIES = (
 """The packages Onbeat cannot run without, by the names they are installed under, as `pyproject.toml` lists them."""
 
 
+_CPU_FILE = Path("/proc/cpuinfo")
+
+
+def cpu_model(cpu_file: Path = _CPU_FILE) -> str:
+    """The processor's name as the kernel gives it; the machine type, such as "x86_64", where it gives none."""
+    try:
+        text = cpu_file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    lines = (line.partition(":") for line in text.splitlines())
+    name = next((value.strip() for key, _, value in lines if key.strip() == "model name"), "")
+    return name or platform.processor() or platform.machine()
+
+
 @dataclass(frozen=True, slots=True)
 class PackageVersion:
     """One package and the version installed; `None` when it is not installed."""

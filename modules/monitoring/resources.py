@@ -15,7 +15,15 @@ from enum import StrEnum
 import psutil  # type: ignore[import-untyped]  # it has no types; this is its one door
 
 from modules.errors import ConfigError
-from modules.monitoring.cgroup import CgroupMemory, CgroupVersion, SystemRoots, cpu_quota, memory_limit
+from modules.monitoring.cgroup import (
+    CgroupMemory,
+    CgroupVersion,
+    Groups,
+    SystemRoots,
+    cpu_quota,
+    find_groups,
+    memory_limit,
+)
 
 _KIB = 1024
 _THIS_MACHINE = SystemRoots()
@@ -71,6 +79,10 @@ class CpuAllowance:
         cpus, source = min(limits, key=lambda pair: pair[0], default=(math.inf, None))
         return cls(1.0, None, known) if cpus == math.inf else cls(float(cpus), source, known)
 
+    def reading(self, source: LimitSource) -> float | None:
+        """What that source says; `None` when unknown or not asked."""
+        return next((known.limit for known in self.readings if known.source is source), None)
+
 
 @dataclass(frozen=True, slots=True)
 class MemoryAllowance:
@@ -96,19 +108,20 @@ class MemoryAllowance:
             )
 
 
-def effective_cpus(user_cap: float | None = None, *, roots: SystemRoots = _THIS_MACHINE) -> CpuAllowance:
+def effective_cpus(user_cap: float | None = None, *, groups: Groups | None = None) -> CpuAllowance:
     """The CPUs this process really has: min(host, affinity, cgroup quotas of all ancestors, `user_cap`), a float.
 
-    Raises `ConfigError` unless `user_cap` is more than 0 and finite.
+    `groups` are those of this process when `None`. Raises `ConfigError` unless `user_cap` is more than 0 and finite.
     """
     if user_cap is not None and not 0 < user_cap < math.inf:
         raise ConfigError(f"user_cap must be more than 0 CPUs and finite, or None, got {user_cap}")
+    groups = find_groups(_THIS_MACHINE) if groups is None else groups
     return CpuAllowance.of(
         (
             LimitReading(LimitSource.HOST, psutil.cpu_count() or None),
             LimitReading(LimitSource.AFFINITY, _affinity_cpus()),
-            LimitReading(LimitSource.CGROUP_V2, cpu_quota(CgroupVersion.V2, roots)),
-            LimitReading(LimitSource.CGROUP_V1, cpu_quota(CgroupVersion.V1, roots)),
+            LimitReading(LimitSource.CGROUP_V2, cpu_quota(CgroupVersion.V2, groups)),
+            LimitReading(LimitSource.CGROUP_V1, cpu_quota(CgroupVersion.V1, groups)),
             LimitReading(LimitSource.USER, user_cap),
         )
     )
@@ -123,17 +136,18 @@ def worker_count(allowance: CpuAllowance) -> int:
     return max(1, math.floor(allowance.cpus))
 
 
-def effective_memory(user_cap_bytes: int | None = None, *, roots: SystemRoots = _THIS_MACHINE) -> MemoryAllowance:
+def effective_memory(user_cap_bytes: int | None = None, *, groups: Groups | None = None) -> MemoryAllowance:
     """The memory this process really has: min(host total, cgroup limits up to the root, `user_cap_bytes`).
 
-    Raises `ConfigError` unless `user_cap_bytes` is at least 1.
+    `groups` are those of this process when `None`. Raises `ConfigError` unless `user_cap_bytes` is at least 1, and
+    `OSError` when neither the host nor a group nor the user tells a limit.
     """
     if user_cap_bytes is not None and user_cap_bytes < 1:
         raise ConfigError(f"user_cap_bytes must be at least 1, or None, got {user_cap_bytes}")
-    host = psutil.virtual_memory()
-    sources = [_MemorySource(LimitSource.HOST, int(host.total), int(host.total - host.available), int(host.available))]
+    groups = find_groups(_THIS_MACHINE) if groups is None else groups
+    sources = [_host_memory()]
     for source, version in ((LimitSource.CGROUP_V2, CgroupVersion.V2), (LimitSource.CGROUP_V1, CgroupVersion.V1)):
-        sources.append(_grouped(source, memory_limit(version, roots)))
+        sources.append(_grouped(source, memory_limit(version, groups)))
     sources.append(_capped(user_cap_bytes))
     return _tightest_memory(sources)
 
@@ -158,9 +172,13 @@ def peak_rss_bytes(*, roots: SystemRoots = _THIS_MACHINE) -> int:
 def unique_set_bytes() -> int:
     """The bytes that would be free if this process ended: its private pages, without mapped files it shares.
 
-    Walks all page tables, which takes longer the larger the process is: read it about once a second, not once a chunk.
+    Walks all page tables, which takes longer the larger the process is: read it every few seconds, not once a chunk.
+    Raises `OSError` where the system does not tell.
     """
-    return int(psutil.Process().memory_full_info().uss)
+    try:
+        return int(psutil.Process().memory_full_info().uss)
+    except (psutil.Error, AttributeError) as error:  # AttributeError: psutil has no unique set on this system
+        raise OSError(f"the unique set size of this process cannot be read: {error!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +187,14 @@ class _MemorySource:
     limit_bytes: float | None = None
     used_bytes: int | None = None
     available_bytes: float | None = None
+
+
+def _host_memory() -> _MemorySource:
+    try:
+        host = psutil.virtual_memory()
+    except OSError:
+        return _MemorySource(LimitSource.HOST)
+    return _MemorySource(LimitSource.HOST, int(host.total), int(host.total - host.available), int(host.available))
 
 
 def _grouped(source: LimitSource, group: CgroupMemory | None) -> _MemorySource:
@@ -180,14 +206,19 @@ def _grouped(source: LimitSource, group: CgroupMemory | None) -> _MemorySource:
 def _capped(cap_bytes: int | None) -> _MemorySource:
     if cap_bytes is None:
         return _MemorySource(LimitSource.USER)
-    own_bytes = int(psutil.Process().memory_info().rss)
+    try:
+        own_bytes = int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
+        return _MemorySource(LimitSource.USER, cap_bytes)
     return _MemorySource(LimitSource.USER, cap_bytes, own_bytes, max(0, cap_bytes - own_bytes))
 
 
 def _tightest_memory(sources: Sequence[_MemorySource]) -> MemoryAllowance:
-    """The allowance these sources leave; the first is the host and always has a limit."""
+    """The allowance these sources leave; of equal limits the first source is credited."""
     limited = [(known.limit_bytes, known) for known in sources if known.limit_bytes is not None]
-    limit_bytes, tightest = min(limited, key=lambda pair: pair[0])
+    limit_bytes, tightest = min(limited, key=lambda pair: pair[0], default=(math.inf, None))
+    if tightest is None or limit_bytes == math.inf:
+        raise OSError("how much memory there is cannot be read: neither the host nor a control group tells")
     left = [known.available_bytes for known in sources if known.available_bytes is not None]
     return MemoryAllowance(
         limit_bytes=int(limit_bytes),
@@ -199,6 +230,9 @@ def _tightest_memory(sources: Sequence[_MemorySource]) -> MemoryAllowance:
 
 
 def _affinity_cpus() -> int | None:
-    """How many CPUs the scheduler may put this process on; `None` where the system has no such notion (macOS)."""
-    process = psutil.Process()
-    return len(process.cpu_affinity()) or None if hasattr(process, "cpu_affinity") else None
+    """How many CPUs the scheduler may put this process on; `None` where the system does not tell (macOS)."""
+    try:
+        process = psutil.Process()
+        return len(process.cpu_affinity()) or None if hasattr(process, "cpu_affinity") else None
+    except (psutil.Error, OSError):
+        return None

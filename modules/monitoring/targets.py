@@ -65,6 +65,24 @@ def samples_needed(misses: int) -> int:
     return candidates[bisect_left(candidates, x=True, key=lambda samples: _is_shown(misses, samples))]
 
 
+def is_p99_shown(misses: int, samples: int) -> bool:
+    """Whether so many misses among so many samples show, at 99 % confidence, that one in a hundred or fewer miss."""
+    if not 0 <= misses <= samples:
+        raise ValueError(f"misses must be 0 to {samples}, got {misses}")
+    return samples * _MISS_RATE > misses and _is_shown(misses, samples)
+
+
+def is_p99_refuted(misses: int, samples: int) -> bool:
+    """Whether they show, at 99 % confidence, that more than one in a hundred miss.
+
+    Exact one-sided binomial test: so many misses or more would be seen with a chance of 1 % or less if one in a hundred
+    missed. 2 of 5 refute a p99, 1 of 5 do not: where neither is shown, there are not enough samples to say.
+    """
+    if not 0 <= misses <= samples:
+        raise ValueError(f"misses must be 0 to {samples}, got {misses}")
+    return misses > samples * _MISS_RATE and _log_chance_of_at_least(misses, samples) <= math.log(_MAX_DOUBT)
+
+
 def _is_shown(misses: int, samples: int) -> bool:
     return _log_chance_of_at_most(misses, samples) <= math.log(_MAX_DOUBT)
 
@@ -76,17 +94,32 @@ def _log_chance_of_at_most(misses: int, samples: int) -> float:
     `misses` are expected, so this term is the largest, and the sum ends when what is left can no longer be seen.
     """
     assert samples * _MISS_RATE > misses, (misses, samples)
-    log_last = (
-        math.lgamma(samples + 1)
-        - math.lgamma(misses + 1)
-        - math.lgamma(samples - misses + 1)
-        + misses * math.log(_MISS_RATE)
-        + (samples - misses) * math.log1p(-_MISS_RATE)
-    )
     term = total = 1.0
     for k in range(misses, 0, -1):
         term *= k / (samples - k + 1) * (1 - _MISS_RATE) / _MISS_RATE
         total += term
         if term < total * 1e-18:
             break
-    return log_last + math.log(total)
+    return _log_chance_of_exactly(misses, samples) + math.log(total)
+
+
+def _log_chance_of_at_least(misses: int, samples: int) -> float:
+    """Natural logarithm of P(X >= misses); summed upwards from the largest term, since fewer misses are expected."""
+    assert samples * _MISS_RATE < misses, (misses, samples)
+    term = total = 1.0
+    for k in range(misses, samples):
+        term *= (samples - k) / (k + 1) * _MISS_RATE / (1 - _MISS_RATE)
+        total += term
+        if term < total * 1e-18:
+            break
+    return _log_chance_of_exactly(misses, samples) + math.log(total)
+
+
+def _log_chance_of_exactly(misses: int, samples: int) -> float:
+    return (
+        math.lgamma(samples + 1)
+        - math.lgamma(misses + 1)
+        - math.lgamma(samples - misses + 1)
+        + misses * math.log(_MISS_RATE)
+        + (samples - misses) * math.log1p(-_MISS_RATE)
+    )

@@ -3,6 +3,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +90,24 @@ def test_a_snapshot_merges_like_its_histogram(ones_s: list[float], others_s: lis
     by_record.merge(others.snapshot())
     by_histogram.merge(others)
     assert by_record.snapshot() == by_histogram.snapshot()
+
+
+@given(st.lists(anywhere), st.lists(anywhere))
+def test_recording_all_at_once_is_recording_each(before_s: list[float], values_s: list[float]) -> None:
+    """Same buckets, count and ends, whatever was there before; the sum may differ in its last digits."""
+    at_once, one_by_one = histogram_of(before_s), histogram_of(before_s + values_s)
+    at_once.record_all(np.array(values_s, np.float64))
+    assert at_once.sum == pytest.approx(one_by_one.sum)
+    assert dataclasses.replace(at_once.snapshot(), sum=one_by_one.sum) == one_by_one.snapshot()
+
+
+@pytest.mark.parametrize("wrong_s", [-1e-9, math.nan, math.inf, -math.inf])
+def test_of_times_one_of_which_is_none_nothing_is_counted(wrong_s: float) -> None:
+    """The error names the range that was found."""
+    histogram = LatencyHistogram()
+    with pytest.raises(ValueError, match=r"every value must be 0 or more and finite, got"):
+        histogram.record_all(np.array([0.1, wrong_s, 0.3]))
+    assert histogram.count == 0
 
 
 def test_merging_a_histogram_with_itself_doubles_it() -> None:

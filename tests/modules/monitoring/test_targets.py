@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -7,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.errors import ConfigError
-from modules.monitoring.targets import MAX_MISSES, PerformanceTarget, samples_needed
+from modules.monitoring.targets import (
+    MAX_MISSES,
+    PerformanceTarget,
+    is_p99_refuted,
+    is_p99_shown,
+    samples_needed,
+)
 
 
 def exact_chance_of_at_most(misses: int, samples: int) -> Fraction:
@@ -78,3 +85,39 @@ def test_misses_out_of_range_are_refused(misses: int) -> None:
     """A ValueError names the range."""
     with pytest.raises(ValueError, match=rf"misses must be 0 to 1,000,000, got {misses}"):
         samples_needed(misses)
+
+
+def exact_chance_of_at_least(misses: int, samples: int) -> Fraction:
+    """P(X >= misses), in whole numbers alone."""
+    return 1 - exact_chance_of_at_most(misses - 1, samples)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5, 50, 459, 2010])
+def test_a_p99_is_refuted_by_the_fewest_misses_that_chance_would_not_bring(samples: int) -> None:
+    """Checked with whole-number arithmetic on both sides of the bound."""
+    fewest = next(misses for misses in range(1, samples + 1) if is_p99_refuted(misses, samples))
+    assert exact_chance_of_at_least(fewest, samples) <= Fraction(1, 100)
+    assert exact_chance_of_at_least(fewest - 1, samples) > Fraction(1, 100)
+
+
+@given(st.integers(0, 300), st.integers(0, 30_000))
+def test_a_p99_is_never_both_shown_and_refuted(misses: int, others: int) -> None:
+    """And it is shown exactly from the number of samples that is said to be needed."""
+    samples = misses + others
+    assert is_p99_shown(misses, samples) == (samples >= samples_needed(misses))
+    assert not (is_p99_shown(misses, samples) and is_p99_refuted(misses, samples))
+
+
+@given(st.integers(0, 200), st.integers(0, 10_000))
+def test_more_misses_refute_what_fewer_refuted(misses: int, others: int) -> None:
+    """Among as many samples."""
+    samples = misses + others + 1
+    assert is_p99_refuted(misses, samples) <= is_p99_refuted(misses + 1, samples)
+
+
+@pytest.mark.parametrize("judge", [is_p99_shown, is_p99_refuted])
+@pytest.mark.parametrize(("misses", "samples"), [(-1, 10), (11, 10)])
+def test_impossible_counts_are_refused(judge: Callable[[int, int], bool], misses: int, samples: int) -> None:
+    """The message has the range."""
+    with pytest.raises(ValueError, match=f"misses must be 0 to 10, got {misses}"):
+        judge(misses, samples)
