@@ -59,26 +59,32 @@ class Intake:
         available_s = 0.0
         while frames and self._pushed:
             first = self._pushed[0]
-            part = first.audio.cut(0, frames)
+            part = first.audio if first.audio.frames <= frames else first.audio.cut(0, frames)
             parts.append(part)
             available_s = first.available_s
             frames -= part.frames
             self._advance(first, part.frames)
-            if self._pushed and self._pushed[0].audio.start_s - part.end_s > 0.5 / part.sample_rate:
+            if self._is_gap_behind(part):
                 break
         self._number += 1
         return Chunk(self._number - 1, AudioBuffer.joined(parts), available_s)
 
     def drop(self, frames: int) -> Dropped:
-        """Give up the oldest frames, as many as there are of `frames`."""
+        """Give up the oldest frames, as many as there are of `frames` before the next samples that were dropped."""
         start_s = self._pushed[0].audio.start_s if self._pushed else 0.0
         dropped = 0
         while dropped < frames and self._pushed:
             first = self._pushed[0]
-            taken = min(frames - dropped, first.audio.frames)
-            self._advance(first, taken)
-            dropped += taken
+            part = first.audio if first.audio.frames <= frames - dropped else first.audio.cut(0, frames - dropped)
+            self._advance(first, part.frames)
+            dropped += part.frames
+            if self._is_gap_behind(part):
+                break
         return Dropped(start_s, dropped)
+
+    def _is_gap_behind(self, part: AudioBuffer) -> bool:
+        """Whether samples are missing between `part`, which was taken, and what waits."""
+        return bool(self._pushed) and self._pushed[0].audio.start_s - part.end_s > 0.5 / part.sample_rate
 
     def _advance(self, first: _Pushed, frames: int) -> None:
         self.frames -= frames

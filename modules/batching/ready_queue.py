@@ -2,6 +2,10 @@
 
 Earliest deadline first, live before folder work, calls of one kind together. Work-conserving: whoever asks gets work at
 once if there is any; what queues up behind busy workers forms the batch. There is no wait window.
+
+Under overload the earliest deadline is the one that is missed already, and serving it makes the next one late too. So a
+live call that can no longer be on time waits until none that can is left: some streams fall behind, the others stay
+whole. Where its stream allows that it be dropped, it is.
 """
 
 import heapq
@@ -9,7 +13,7 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 Item = TypeVar("Item")
 
@@ -19,15 +23,26 @@ FOLDER = math.inf
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """How many calls may be taken at once, by kind; `default_cap` for a kind that is not named."""
+    """How many calls may be taken at once, by kind; `default_cap` for a kind that is not named.
+
+    `service_s` is what a call of a kind is expected to take, in seconds: a deadline nearer than that cannot be met; 0
+    for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it.
+    """
 
     default_cap: int = 1
     caps: Mapping[Hashable, int] = field(default_factory=dict)
+    service_s: Mapping[Hashable, float] = field(default_factory=dict)
+    max_folder_batches: int | None = None
 
     def __post_init__(self) -> None:
         for cap in (self.default_cap, *self.caps.values()):
             if cap < 1:
                 raise ValueError(f"a batch cap must be at least 1, got {cap}")
+        for expected_s in self.service_s.values():
+            if not 0 <= expected_s < math.inf:
+                raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
+        if self.max_folder_batches is not None and self.max_folder_batches < 0:
+            raise ValueError(f"max_folder_batches must be 0 or more, or None, got {self.max_folder_batches}")
 
     def cap(self, kind: Hashable) -> int:
         """The most calls of that kind taken at once."""
@@ -36,19 +51,78 @@ class BatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class Urgency:
-    """How urgent a call is: higher `priority` first, then the earlier `deadline_s`, an instant of the given clock."""
+    """How urgent a call is: higher `priority` first, then the earlier `deadline_s`, an instant of the given clock.
+
+    One that `may_drop` is given up when it cannot make its deadline; another is then late work.
+    """
 
     deadline_s: float = FOLDER
     priority: int = 0
+    may_drop: bool = False
 
     def __post_init__(self) -> None:
         if math.isnan(self.deadline_s):
             raise ValueError("deadline_s must be an instant in seconds, got NaN")
 
-    @property
-    def order(self) -> tuple[bool, int, float]:
-        """Smaller is sooner: live before folder work, then priority, then deadline."""
-        return (self.deadline_s == FOLDER, -self.priority, self.deadline_s)
+
+@dataclass(frozen=True, slots=True)
+class Taken(Generic[Item]):
+    """The calls to run together, and those given up because they could not be on time; nothing waits if both are empty.
+
+    Or only folder work waits, and no more of it may run.
+    """
+
+    batch: list[Item]
+    expired: list[Item] = field(default_factory=list)
+    is_folder: bool = False
+
+
+_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline, arrival: smaller is sooner
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Item]):
+    """Calls of one kind: three heaps, the first that has any goes first. `home` is the worker they are best left to."""
+
+    home: int | None = None
+    on_time: list[_Entry[Item]] = field(default_factory=list)
+    late: list[_Entry[Item]] = field(default_factory=list)
+    folder: list[_Entry[Item]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.on_time) + len(self.late) + len(self.folder)
+
+    def settle(self, possible_s: float) -> list[Item]:
+        """Move heads with a deadline before `possible_s` to the late calls; those that may be dropped are returned."""
+        expired: list[Item] = []
+        while self.on_time and self.on_time[0][1] < possible_s:
+            entry = heapq.heappop(self.on_time)
+            if entry[3].may_drop:
+                expired.append(entry[4])
+            else:
+                heapq.heappush(self.late, entry)
+        return expired
+
+    def rank(self, home: int | None, *, with_folder: bool) -> tuple[int, bool, int, float, int]:
+        """Where the most urgent call stands among all kinds; the last place when there is none to take."""
+        is_away = self.home is not None and self.home != home
+        for place, heap in enumerate((self.on_time, self.late, self.folder if with_folder else [])):
+            if heap:
+                return (place, is_away, *heap[0][:3])
+        return _NONE
+
+    def pop(self, cap: int, free_workers: int, *, with_folder: bool) -> list[Item]:
+        """At most `cap` calls, an even share for each free worker; a batch is all live or all folder work."""
+        if live := len(self.on_time) + len(self.late):
+            heaps, waiting = (self.on_time, self.late), live
+        else:
+            assert with_folder
+            heaps, waiting = (self.folder, []), len(self.folder)
+        taken = min(cap, -(-waiting // free_workers))
+        return [heapq.heappop(heaps[0] or heaps[1])[4] for _ in range(taken)]
+
+
+_NONE = (9, False, 0, 0.0, 0)
 
 
 class ReadyQueue(Generic[Item]):
@@ -57,7 +131,7 @@ class ReadyQueue(Generic[Item]):
     def __init__(self, plan: BatchPlan | None = None) -> None:
         """Start empty; `plan` may be swapped at any time and holds from the next `take` on."""
         self.plan = plan or BatchPlan()
-        self._heaps: dict[Hashable, list[tuple[tuple[bool, int, float], int, Item]]] = {}
+        self._kinds: dict[Hashable, _Waiting[Item]] = {}
         self._numbers = count()
         self._waiting = 0
 
@@ -65,31 +139,54 @@ class ReadyQueue(Generic[Item]):
         return self._waiting
 
     def __repr__(self) -> str:
-        kinds = ", ".join(f"{kind}: {len(heap)}" for kind, heap in self._heaps.items())
+        kinds = ", ".join(f"{kind}: {len(waiting)}" for kind, waiting in self._kinds.items())
         return f"<ReadyQueue {self._waiting} waiting; {kinds}>"
 
-    def put(self, item: Item, kind: Hashable, urgency: Urgency) -> None:
-        """Let `item` wait; calls of equal `kind` (model and shape class) may be taken together."""
-        heapq.heappush(self._heaps.setdefault(kind, []), (urgency.order, next(self._numbers), item))
+    @property
+    def folder_waits(self) -> bool:
+        """Whether folder work waits."""
+        return any(waiting.folder for waiting in list(self._kinds.values()))
+
+    def put(self, item: Item, kind: Hashable, urgency: Urgency, *, home: int | None = None) -> None:
+        """Let `item` wait; calls of equal `kind` (model and shape class) may be taken together.
+
+        Calls of one kind have one `home`, the number of a worker that takes them rather than others as urgent, and from
+        whom others take them rather than be idle: sessions whose memory is best left with one core.
+        """
+        waiting = self._kinds.get(kind)
+        if waiting is None:
+            waiting = self._kinds[kind] = _Waiting(home)
+        heap = waiting.folder if urgency.deadline_s == FOLDER else waiting.on_time
+        heapq.heappush(heap, (-urgency.priority, urgency.deadline_s, next(self._numbers), urgency, item))
         self._waiting += 1
 
-    def take(self, free_workers: int) -> list[Item]:
-        """The most urgent call and others of its kind, most urgent first; empty only when nothing waits.
+    def take(
+        self, free_workers: int, *, now_s: float = -math.inf, folder_running: int = 0, home: int | None = None
+    ) -> Taken[Item]:
+        """The most urgent call and others of its kind, most urgent first; of those at `home` or at none, if there are.
 
-        As many as an even share of that kind for each free worker, at most the plan's cap: then workers that come free
-        together work together, and a batch is large only when there is more to do than workers.
+        As many as an even share of that kind for each of `free_workers`, at most the plan's cap: then workers that come
+        free together work together, and a batch is large only when there is more to do than workers.
+        `folder_running` batches of folder work run already.
         """
         assert free_workers >= 1, free_workers
-        if not self._waiting:
-            return []
-        kind = min(self._heaps, key=lambda name: self._heaps[name][0][:2])
-        heap = self._heaps[kind]
-        taken = min(self.plan.cap(kind), -(-len(heap) // free_workers))
-        is_folder = heap[0][0][0]  # a batch is all live or all folder work
-        batch = [heapq.heappop(heap)[2]]
-        while len(batch) < taken and is_folder == heap[0][0][0]:
-            batch.append(heapq.heappop(heap)[2])
-        self._waiting -= len(batch)
-        if not heap:
-            del self._heaps[kind]
-        return batch
+        limit = self.plan.max_folder_batches
+        with_folder = limit is None or folder_running < limit
+        expired: list[Item] = []
+        best, chosen = _NONE, None
+        for kind, waiting in self._kinds.items():
+            expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
+            if (rank := waiting.rank(home, with_folder=with_folder)) < best:
+                best, chosen = rank, kind
+        batch: list[Item] = []
+        if best is not _NONE:
+            batch = self._kinds[chosen].pop(self.plan.cap(chosen), free_workers, with_folder=with_folder)
+        self._waiting -= len(batch) + len(expired)
+        if batch and not self._kinds[chosen]:
+            del self._kinds[chosen]
+        if expired:  # a kind may have lost all it had
+            self._kinds = {kind: waiting for kind, waiting in self._kinds.items() if waiting}
+        return Taken(batch, expired, is_folder=best[0] == _FOLDER_PLACE)
+
+
+_FOLDER_PLACE = 2

@@ -132,3 +132,14 @@ def test_a_chunk_never_reaches_across_dropped_samples() -> None:
     assert second is not None
     assert (first.audio.start_s, first.audio.frames) == (0.0, 100)
     assert (second.audio.start_s, second.audio.frames) == (5.0, 100)
+
+
+def test_a_drop_never_reaches_across_dropped_samples() -> None:
+    """Frames that were lost already are not said to be lost again: the next drop begins behind them."""
+    intake = Intake()
+    intake.push(AudioBuffer(np.zeros(100, np.float32), 100, start_s=0.0), 1.0)
+    intake.push(AudioBuffer(np.zeros(100, np.float32), 100, start_s=5.0), 6.0)
+    first, second = intake.drop(150), intake.drop(50)
+    assert (first.start_s, first.frames) == (0.0, 100)
+    assert (second.start_s, second.frames) == (5.0, 50)
+    assert intake.frames == 50

@@ -1,0 +1,101 @@
+"""How long the chunks of live streams are: the shortest allowed length whose capacity carries what arrives. Pure.
+
+A longer chunk spreads what a chunk costs however short it is, and a speaker waits longer for the result: so a length
+grows only when the fixed cost no longer fits.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modules.batching.cost_model import CostKey, CostModel
+
+LIVE_LENGTHS_S = (0.2, 0.4, 0.8)
+"""Lengths a live chunk may have by default, in seconds: the recogniser's grain and two doublings of it."""
+
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCost:
+    """What a chunk of `chunk_s` seconds costs now, in calls as large as the knee, summed over the stages it passes.
+
+    `busy_s` is worker time, contention with others included; `cpu_s` is CPU time alone. `call_s` is what 95 of 100 such
+    calls stay within, the longest of the stages counted. `is_settled` when larger calls have been tried and would not
+    be cheaper: until then the cost is an upper bound.
+    """
+
+    chunk_s: float
+    busy_s: float
+    cpu_s: float
+    call_s: float
+    is_settled: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("chunk_s", "busy_s", "cpu_s", "call_s"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be above 0 seconds and finite, got {getattr(self, name)}")
+
+    def capacity(self, *, workers: int, cpus: float = math.inf) -> float:
+        """Seconds of audio per second that so many workers on so many CPUs answer in chunks of this length."""
+        return self.chunk_s * min(workers / self.busy_s, cpus / self.cpu_s)
+
+
+def length_costs(model: CostModel, keys: Mapping[float, Sequence[CostKey]]) -> tuple[LengthCost, ...]:
+    """The cost of each length whose keys, one a hop that its chunks pass, are all known; shortest first."""
+    costs = (_cost(model, chunk_s, keys[chunk_s]) for chunk_s in sorted(keys))
+    return tuple(cost for cost in costs if cost is not None)
+
+
+def _cost(model: CostModel, chunk_s: float, keys: Sequence[CostKey]) -> LengthCost | None:
+    shares = [model.share_s(key) for key in keys]
+    known = [share_s for share_s in shares if share_s is not None]
+    if not known or len(known) < len(shares):
+        return None
+    busy_s = sum(share_s * model.scale(key) for share_s, key in zip(known, keys, strict=True))
+    calls_s = [model.service_s(key, batch=model.knee(key), quantile=0.95) or 0.0 for key in keys]
+    is_settled = all(model.is_settled(key) for key in keys)
+    return LengthCost(chunk_s, busy_s, sum(known), max(calls_s), is_settled)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlace:
+    """Where a stream stands when its chunk length changes: its number, and when the chunk it gathers has begun."""
+
+    stream: int
+    begins_s: float
+
+
+def first_length_s(chunk_s: float, before_s: float, place: ChunkPlace, *, step_s: float = LIVE_LENGTHS_S[0]) -> float:
+    """The length of the first chunk that a stream cuts after its length was `before_s`; 0 for a stream's very first.
+
+    Streams that went over to longer chunks together would all have one ready in the same moment, again and again. So
+    each ends this one, a multiple of `step_s`, in a phase of its own: multiples of the golden ratio, which spread
+    evenly however many there are (Knuth, The Art of Computer Programming 3, 6.4). To shorter chunks each goes over
+    after the one that it gathers: what waits of it, cut small, would be a burst.
+    """
+    if chunk_s <= before_s:
+        return before_s
+    phase_s = chunk_s * (_GOLDEN * place.stream % 1)
+    steps = math.ceil((phase_s - place.begins_s) % chunk_s / step_s - 1e-9)
+    return step_s * steps if steps and step_s * steps < chunk_s else chunk_s
+
+
+def averaged(rows: Sequence[tuple[int, Sequence[LengthCost]]]) -> tuple[LengthCost, ...]:
+    """The cost of each length that is known of every row of stages, averaged over the streams that pass each."""
+    streams = sum(weight for weight, _ in rows)
+    by_length: dict[float, list[tuple[float, LengthCost]]] = {}
+    for weight, costs in rows:
+        for cost in costs:
+            by_length.setdefault(cost.chunk_s, []).append((weight / streams, cost))
+    return tuple(
+        LengthCost(
+            chunk_s,
+            busy_s=sum(share * cost.busy_s for share, cost in found),
+            cpu_s=sum(share * cost.cpu_s for share, cost in found),
+            call_s=max(cost.call_s for _, cost in found),
+            is_settled=all(cost.is_settled for _, cost in found),
+        )
+        for chunk_s, found in sorted(by_length.items())
+        if len(found) == len(rows)
+    )

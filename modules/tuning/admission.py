@@ -1,0 +1,94 @@
+"""`StreamsKnob`: how many streams are served. The rest is suspended whole, so that those served are on time. Pure.
+
+Dropping single chunks of all streams would leave no healthy one.
+"""
+
+import math
+
+from modules.tuning.ladder import Rung
+from modules.tuning.plan import Knob, Limits
+from modules.tuning.view import Turn, View
+
+_KEEP_LOAD = 0.93
+"""Share of the capacity that is filled when streams are suspended."""
+
+_FULL_LOAD = 0.97
+"""Share of the capacity up to which suspended streams are let back, one probe at a time."""
+
+_FREE_LOAD = 0.90
+"""Share of the capacity below which all may be served again."""
+
+_STEP = 0.05
+_FIRST_HOLD_S, _MAX_HOLD_S = 8.0, 120.0
+_PROBED_S = 2.0
+
+
+class StreamsKnob:
+    """Suspends at once down to what the capacity at the knee carries, lets back 5 % at a time, and reverts exactly."""
+
+    def __init__(self, limits: Limits) -> None:
+        """Serve at most the limit's streams."""
+        self._most = limits.max_streams
+        self._period_s = limits.period_s
+        self._before_probe: int | None = None
+        self._moved_s = -math.inf
+        self._hold_s = _FIRST_HOLD_S
+        self._hold_until_s = -math.inf
+
+    def turn(self, view: View) -> Turn | None:
+        """How many to serve, if it should be another number."""
+        cost = view.cost(view.plan.chunk_s)
+        if cost is None or view.stream_s is None or view.stream_s <= 0:
+            return None
+        fitting = view.capacity_s(cost) / view.stream_s
+        admitted = view.seen.load.admitted
+        is_over = admitted > fitting or view.is_lasting
+        if (
+            Rung.SUSPEND in view.rungs
+            and view.is_late
+            and view.is_trusted
+            and is_over
+            and view.now_s - self._moved_s >= self._period_s
+        ):
+            return self._suspend(view, fitting, admitted)
+        if view.plan.max_streams >= self._most:
+            return None
+        return self._let_back(view, fitting, admitted)
+
+    def turned(self, turn: Turn, view: View) -> None:
+        """It was turned."""
+        before = view.plan.max_streams
+        is_probe = before < turn.after < self._most
+        self._before_probe = before if is_probe else None
+        self._moved_s = view.now_s
+
+    def _suspend(self, view: View, fitting: float, admitted: int) -> Turn | None:
+        if self._before_probe is not None and view.now_s - self._moved_s <= _PROBED_S:
+            self._hold_until_s = view.now_s + self._hold_s
+            self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
+            sentence = f"with {admitted} streams chunks are late again; back to the {self._before_probe} that went well"
+            return Turn(Knob.STREAMS, self._before_probe, sentence, is_urgent=True)
+        kept = min(math.floor(_KEEP_LOAD * fitting), admitted - max(1, math.floor(_STEP * admitted)))
+        kept = max(kept, 1)
+        if kept >= view.plan.max_streams or kept >= admitted:
+            return None
+        sentence = (
+            f"{view.seen.load.streams} streams ask for more than the {fitting:.4g} that {view.plan.workers} workers "
+            f"carry; {kept} are served on time, the newest and least important others are suspended whole"
+        )
+        return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
+
+    def _let_back(self, view: View, fitting: float, admitted: int) -> Turn | None:
+        """More of the suspended streams, when those served are on time and there is room."""
+        streams = view.seen.load.streams
+        if view.is_late or not view.is_kept or view.now_s - self._moved_s < _PROBED_S:
+            return None
+        if streams <= _FREE_LOAD * fitting:
+            sentence = f"{streams} streams are open and {fitting:.4g} could be carried: all are served again"
+            return Turn(Knob.STREAMS, self._most, sentence)
+        room = math.floor(_FULL_LOAD * fitting)
+        more = min(room, admitted + max(1, math.floor(_STEP * admitted)), streams)
+        if more <= admitted or view.now_s < self._hold_until_s:
+            return None
+        sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
+        return Turn(Knob.STREAMS, more, sentence)

@@ -1,0 +1,105 @@
+"""`LengthKnob`: the chunk length of live streams, the shortest that carries what they send with headroom. Pure."""
+
+import math
+
+from modules.batching.live_chunks import LengthCost
+from modules.tuning.ladder import Rung
+from modules.tuning.plan import Knob, Limits
+from modules.tuning.view import Turn, View
+
+_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.70
+"""Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
+
+_STALE_S = 10.0
+"""After so long the cost of a length that is not in use is no reason any more not to try it."""
+
+_MIN_GAIN, _MIN_GAIN_SHORTER = 1.03, 1.10
+"""What another length must carry more to be worth a move when none is enough.
+
+More for a shorter one: it costs at least as much per second of audio unless something like a cache is at its end.
+"""
+
+
+class LengthKnob:
+    """Grows when the fixed cost per chunk no longer fits, shrinks when it fits again.
+
+    A longer chunk that nobody tried yet is a probe: once its cost is known it is compared like the others, so one that
+    does not pay is left for the very length before it.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Choose among the limits' lengths."""
+        self._lengths_s = limits.lengths_s
+        self._left_s: dict[float, float] = {}
+
+    def turn(self, view: View) -> Turn | None:
+        """The length to go to, if another one is better."""
+        now = view.cost(view.plan.chunk_s)
+        if now is None or view.wanted_s is None:
+            return None
+        load = view.wanted_s / view.capacity_s(now)
+        if load > _GROW_ABOVE or not view.is_useful(now):
+            return self._stronger(view, now, load)
+        return self._shorter(view, now)
+
+    def turned(self, turn: Turn, view: View) -> None:
+        """It was turned; how dear the length left is, will soon be out of date."""
+        self._left_s[view.plan.chunk_s] = view.now_s
+        del turn
+
+    def _again(self, view: View, useful: list[LengthCost]) -> float | None:
+        """The next longer length, if it was left so long ago that its cost may have changed."""
+        longer = [cost.chunk_s for cost in useful if cost.chunk_s > view.plan.chunk_s]
+        return longer[0] if longer and view.now_s - self._left_s.get(longer[0], -math.inf) >= _STALE_S else None
+
+    def _stronger(self, view: View, now: LengthCost, load: float) -> Turn | None:
+        """The shortest length that carries more, with headroom if there is one; a step into the unknown if need be."""
+        if not (now.is_settled or view.is_late):
+            return None  # larger batches have not been tried yet, and nothing is late
+        useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
+        enough = [cost for cost in useful if view.wanted_s <= _GROW_ABOVE * view.capacity_s(cost)]  # type: ignore[operator] # not None: see turn
+        is_urgent = Rung.LENGTHEN in view.rungs or load > 1
+        if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
+            enough, useful = [], [now]
+        if enough and enough[0] is not now:
+            return self._to(view, enough[0], load, is_urgent=is_urgent)
+        if (unknown_s := view.untried_s) is not None:
+            sentence = f"{_carried(view, now, load)}; chunks of {unknown_s:g} s may cost less for it and are tried"
+            return Turn(Knob.CHUNK, unknown_s, sentence, is_urgent)
+        if view.is_lasting and (again_s := self._again(view, useful)) is not None:
+            sentence = f"{_carried(view, now, load)}, but chunks are late; chunks of {again_s:g} s are tried again"
+            return Turn(Knob.CHUNK, again_s, sentence, is_urgent=True)
+        best = max(useful, key=view.capacity_s, default=now)
+        gain = _MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
+        if best is now or (view.is_useful(now) and view.capacity_s(best) < gain * view.capacity_s(now)):
+            return None
+        return self._to(view, best, load, is_urgent=is_urgent)
+
+    def _shorter(self, view: View, now: LengthCost) -> Turn | None:
+        """The shortest length that would have plenty of headroom; an unknown one is taken to cost as much per chunk."""
+        for length_s in self._lengths_s:
+            if length_s >= now.chunk_s:
+                return None
+            known = view.cost(length_s)
+            capacity_s = view.capacity_s(known) if known else view.capacity_s(now) * length_s / now.chunk_s
+            is_useful = known is None or view.is_useful(known)
+            if is_useful and view.wanted_s <= _SHRINK_BELOW * capacity_s and not view.is_late:  # type: ignore[operator] # as above
+                sentence = (
+                    f"streams send {view.wanted_s:.3g} s of audio a second, and chunks of {length_s:g} s carry "
+                    f"{capacity_s:.3g}: they are enough again, so speakers wait less"
+                )
+                return Turn(Knob.CHUNK, length_s, sentence)
+        return None
+
+    def _to(self, view: View, cost: LengthCost, load: float, *, is_urgent: bool) -> Turn:
+        now = view.cost(view.plan.chunk_s)
+        assert now is not None
+        sentence = f"{_carried(view, now, load)}; chunks of {cost.chunk_s:g} s carry {view.capacity_s(cost):.3g}"
+        return Turn(Knob.CHUNK, cost.chunk_s, sentence, is_urgent)
+
+
+def _carried(view: View, now: LengthCost, load: float) -> str:
+    return (
+        f"streams send {view.wanted_s:.3g} s of audio a second, {100 * load:.0f} % of the {view.capacity_s(now):.3g} "
+        f"that chunks of {now.chunk_s:g} s carry"
+    )

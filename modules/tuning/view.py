@@ -1,0 +1,97 @@
+"""`View`: one observation as the knobs see it, with what earlier ones say beside it. Frozen."""
+
+import math
+from dataclasses import dataclass
+
+from modules.batching.cost_model import CostLimits
+from modules.batching.live_chunks import LengthCost
+from modules.tuning.ladder import Rung
+from modules.tuning.plan import Knob, Move, Observation, Plan
+
+_SLACK = 1.1  # a length in use is not given up for the noise of its calls
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a knob decides from.
+
+    - `wanted_s`: seconds of audio per second that all open streams send, suspended ones taken to be like the others.
+      Of late or lately, whichever is worse.
+    - `stream_s`: what one stream sends on average.
+    - `queue`: the standing queue beyond the call that was running, as a share of what the deadline leaves.
+    - `miss_share`: misses among the chunks of the last period; `is_late` when that or the queue says chunks are late.
+    - `is_lasting`: whether chunks have been late for so long that it is not just batches which still grow.
+    - `is_kept`: whether the chunks since the last move show that 99 of 100 are on time.
+    """
+
+    seen: Observation
+    plan: Plan
+    target_s: float
+    lengths_s: tuple[float, ...]
+    wanted_s: float | None
+    stream_s: float | None
+    queue: float | None
+    miss_share: float
+    is_late: bool
+    is_kept: bool = False
+    is_lasting: bool = False
+    rungs: tuple[Rung, ...] = ()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether the capacity known is all there is: larger batches and longer chunks were tried, or do not come."""
+        cost = self.cost(self.plan.chunk_s)
+        return cost is not None and (self.is_lasting or (cost.is_settled and self.untried_s is None))
+
+    @property
+    def untried_s(self) -> float | None:
+        """The next longer length, if its cost is not known and its calls are likely to be short enough."""
+        now = self.cost(self.plan.chunk_s)
+        longer = [length_s for length_s in self.lengths_s if length_s > self.plan.chunk_s]
+        if now is None or not longer or self.cost(longer[0]) is not None:
+            return None
+        single_s = now.busy_s * math.sqrt(longer[0] / now.chunk_s)  # half way between as dear and in proportion
+        return longer[0] if single_s <= self._max_call_s(longer[0]) else None
+
+    @property
+    def now_s(self) -> float:
+        """When it was seen."""
+        return self.seen.now_s
+
+    @property
+    def cpus(self) -> float:
+        """Effective CPUs; no limit when unknown."""
+        return self.seen.resources.cpus or math.inf
+
+    def cost(self, chunk_s: float) -> LengthCost | None:
+        """What chunks of that length cost, if it is known."""
+        return next((cost for cost in self.seen.lengths if cost.chunk_s == chunk_s), None)
+
+    def capacity_s(self, cost: LengthCost) -> float:
+        """Seconds of audio per second that today's workers carry at that cost."""
+        return cost.capacity(workers=self.plan.workers, cpus=self.cpus)
+
+    def is_useful(self, cost: LengthCost) -> bool:
+        """Whether the deadline allows chunks of that length."""
+        slack = _SLACK if cost.chunk_s == self.plan.chunk_s else 1.0
+        return cost.call_s <= slack * self._max_call_s(cost.chunk_s)
+
+    def _max_call_s(self, chunk_s: float) -> float:
+        return CostLimits.of(self.target_s, workers=self.plan.workers).for_period(chunk_s).max_service_s
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A knob to turn, in one plain sentence that says what was seen, what was decided and why.
+
+    `is_urgent`: it may be turned at once, beside others; else one a period is turned.
+    """
+
+    knob: Knob
+    after: float
+    sentence: str
+    is_urgent: bool = False
+
+    def move(self, plan: Plan) -> Move:
+        """The move it makes of a plan."""
+        return Move(self.knob, float(getattr(plan, self.knob)), float(self.after), self.sentence)
