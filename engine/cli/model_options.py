@@ -35,3 +35,15 @@ Channel = Annotated[
 WorkerCount = Annotated[
     int | None, typer.Option("--workers", help="Worker threads.", show_default="the effective CPUs")
 ]
+
+DecisionFile = Annotated[
+    Path | None,
+    typer.Option("--decisions", help="Write what the governor sees and decides to this file.", show_default=False),
+]
+
+Stages = Annotated[
+    str | None,
+    typer.Option(
+        help="Stages described in onbeat.toml that also run, with commas.", rich_help_panel=_MODELS, show_default=False
+    ),
+]

@@ -1,8 +1,12 @@
 """Digests of model folders and files."""
 
+import hashlib
 from pathlib import Path
 
-from modules.models.digest import tree_digest
+import onnx
+
+from modules.models.digest import file_digest, onnx_digest, tree_digest
+from tests.small_models import power_bands
 
 
 def make(folder: Path, **contents: str) -> Path:
@@ -28,3 +32,20 @@ def test_a_single_file_has_a_digest(tmp_path: Path) -> None:
     """An ONNX model is one file."""
     (tmp_path / "m.onnx").write_bytes(b"x")
     assert len(tree_digest(tmp_path / "m.onnx")) == 64
+
+
+def test_an_onnx_digest_is_that_of_the_file(tmp_path: Path) -> None:
+    """As `sha256sum` prints it."""
+    path = power_bands(tmp_path / "m.onnx", frames=8, classes=2)
+    assert onnx_digest(path) == file_digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_weights_in_another_file_count(tmp_path: Path) -> None:
+    """The file that names them is the same, the model is not."""
+    graph = onnx.load(str(power_bands(tmp_path / "m.onnx", frames=8, classes=2)))
+    onnx.save(graph, str(tmp_path / "e.onnx"), save_as_external_data=True, location="w.bin", size_threshold=0)
+    before = onnx_digest(tmp_path / "e.onnx")
+    content = bytearray((tmp_path / "w.bin").read_bytes())
+    content[0] ^= 1
+    (tmp_path / "w.bin").write_bytes(content)
+    assert onnx_digest(tmp_path / "e.onnx") != before
