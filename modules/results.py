@@ -6,6 +6,7 @@ How they are written stands in `results_json.py`.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment
 
 
@@ -57,7 +58,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one input. `backend` names the recogniser, `why` the reason it was chosen."""
+    """What became of one input. `backend` names the recogniser, `why` the reason it was chosen.
+
+    `detections` are the sounds that were heard, `None` where nobody listened for any.
+    """
 
     path: str
     status: Status
@@ -69,6 +73,7 @@ class FileResult:
     why: str = ""
     text: str = ""
     segments: tuple[TranscriptSegment, ...] = ()
+    detections: tuple[Detection, ...] | None = None
     timing: Timing = Timing()
     cache_hit: bool = False
     error: Failure | None = None

@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any, TypeAlias
 
+from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.events import StreamEvent
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Summary, Timing
@@ -50,6 +51,8 @@ def event_json(event: StreamEvent) -> str:
         fields["samples"] = event.samples
     if event.latency_ms:
         fields["latency_ms"] = _rounded(event.latency_ms)
+    if isinstance(event.value, Detection):
+        fields |= {"label": event.value.label, "score": _rounded(event.value.score, 4)}
     if event.error:
         fields["error"] = {"kind": event.error.kind, "message": event.error.message}
     return _line(fields)
@@ -69,6 +72,17 @@ def summary_json(summary: Summary) -> str:
         "peak_memory_mb": _rounded(summary.peak_memory_mb),
     }
     return _line(fields | {"interrupted": True} if summary.interrupted else fields)
+
+
+def summary_from_json(line: str) -> Summary:
+    """The summary that `summary_json` wrote. Raises `ValueError` when the text is no such object."""
+    try:
+        fields: _Object = json.loads(line)
+        if fields.pop("type") != "summary":
+            raise ValueError(f"not a summary: {line[:80]!r}")
+        return Summary(**fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a summary: {error!r} in {line[:80]!r}") from error
 
 
 def file_from_json(line: str) -> FileResult:
@@ -91,6 +105,7 @@ def file_from_json(line: str) -> FileResult:
             why=fields["why"],
             text=fields["text"],
             segments=tuple(_read_segment(segment) for segment in fields["segments"]),
+            detections=_read_detections(fields.get("detections")),
             timing=_read_timing(fields["timing"]),
             cache_hit=fields["cache_hit"],
             error=Failure(**fields["error"]) if fields["error"] else None,
@@ -112,6 +127,7 @@ def _file(result: FileResult) -> _Object:
         "why": result.why,
         "text": result.text,
         "segments": [_segment(segment) for segment in result.segments],
+        **({} if result.detections is None else {"detections": [_detection(sound) for sound in result.detections]}),
         "timing": _timing(result.timing),
         "cache_hit": result.cache_hit,
         "error": {"kind": result.error.kind, "message": result.error.message} if result.error else None,
@@ -124,6 +140,15 @@ def _segment(segment: TranscriptSegment) -> _Object:
         "end_s": _rounded(segment.end_s),
         "text": segment.text,
         "words": [_word(word) for word in segment.words],
+    }
+
+
+def _detection(sound: Detection) -> _Object:
+    return {
+        "label": sound.label,
+        "start_s": _rounded(sound.start_s),
+        "end_s": _rounded(sound.end_s),
+        "score": _rounded(sound.score, 4),
     }
 
 
@@ -156,6 +181,10 @@ def _timing(timing: Timing) -> _Object:
 def _read_segment(fields: _Object) -> TranscriptSegment:
     words = tuple(Word(**word) for word in fields["words"])
     return TranscriptSegment(fields["start_s"], fields["end_s"], fields["text"], words)
+
+
+def _read_detections(found: list[_Object] | None) -> tuple[Detection, ...] | None:
+    return None if found is None else tuple(Detection(**sound) for sound in found)
 
 
 def _read_timing(fields: _Object) -> Timing:

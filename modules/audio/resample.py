@@ -43,10 +43,10 @@ class Resampler:
 
         Raises `AudioError` for a buffer at another rate or with more than one channel.
         """
-        if payload.samples.ndim != 1 or payload.sample_rate != self._in_rate:
+        if len(payload.shape) != 1 or payload.sample_rate != self._in_rate:
             raise AudioError(
                 f"a resampler from {self._in_rate} Hz takes mono buffers at that rate, "
-                f"got {payload.channels} channels of shape {payload.samples.shape} at {payload.sample_rate} Hz"
+                f"got {payload.channels} channels of shape {payload.shape} at {payload.sample_rate} Hz"
             )
         if self._stream is None:
             return [payload]

@@ -5,6 +5,7 @@ on how audio arrived. One recogniser belongs to one stream; the model behind it 
 """
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -39,15 +40,20 @@ class VoskRecogniser:
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk cannot load the model in {model_folder}: {error}") from error
 
-    def open(self, *, endpoints: bool | None = None) -> "VoskSession":
-        """A recogniser for one stream; `endpoints` counts instead of the stage's own when it is given."""
+    def open(self, *, endpoints: bool | None = None, renew_after_s: float = math.inf) -> "VoskSession":
+        """A recogniser for one stream; `endpoints` counts instead of the stage's own when it is given.
+
+        A recogniser keeps what it computed of all it has heard, about 20 kB a second, for ten minutes. With
+        `renew_after_s` it lets go of that at the first endpoint after so many seconds, and of what it has learnt about
+        the channel too, as at the start of every segment of a recording.
+        """
         try:
             recogniser = self._vosk.KaldiRecognizer(self._model, float(self.sample_rate))
         except Exception as error:  # as above
             raise ModelError(f"Vosk cannot make a recogniser: {error}") from error
         recogniser.SetWords(True)  # noqa: FBT003 - the library's own signature
         hears = self.endpoints if endpoints is None else endpoints
-        return VoskSession(recogniser, sample_rate=self.sample_rate, endpoints=hears)
+        return VoskSession(recogniser, sample_rate=self.sample_rate, endpoints=hears, renew_after_s=renew_after_s)
 
     def close(self) -> None:
         """Nothing is held outside this process."""
@@ -59,9 +65,18 @@ class VoskSession:
     Audio at another rate than the model's, such as what the voice detector found at 16 kHz, is resampled.
     """
 
-    def __init__(self, recogniser: Any, *, sample_rate: int, endpoints: bool) -> None:  # noqa: ANN401 - untyped library
+    def __init__(
+        self,
+        recogniser: Any,  # noqa: ANN401 - untyped library
+        *,
+        sample_rate: int,
+        endpoints: bool,
+        renew_after_s: float = math.inf,
+    ) -> None:
         """Own `recogniser`, which has heard nothing yet."""
         self._recogniser = recogniser
+        self._renew_after_frames = renew_after_s * sample_rate
+        self._heard_frames = 0  # since it was renewed
         self._sample_rate = sample_rate
         self._resampler: Resampler | None = None
         self._grains = GrainCutter(round(GRAIN_S * sample_rate), np.int16)
@@ -110,7 +125,13 @@ class VoskSession:
             is_endpoint = self._recogniser.AcceptWaveform(grain.tobytes())
         except Exception as error:  # vosk raises bare Exception
             raise ModelError(f"Vosk failed on {len(grain)} samples: {error}") from error
-        return self._segments(self._recogniser.Result()) if is_endpoint and self._endpoints else []
+        self._heard_frames += len(grain)
+        if not (is_endpoint and self._endpoints):
+            return []
+        if self._heard_frames < self._renew_after_frames:
+            return self._segments(self._recogniser.Result())
+        self._heard_frames = 0
+        return self._segments(self._recogniser.FinalResult())  # after which Vosk begins anew, its times going on
 
     def _segments(self, answer: str) -> list[TranscriptSegment]:
         words = tuple(

@@ -41,7 +41,10 @@ class FusedSession:
 
     def _walk(self, payloads: list[Any], first: int) -> list[Any]:
         for session in self._sessions[first:]:
-            payloads = [output for payload in payloads for output in session.feed(payload)]
+            if len(payloads) == 1:  # as nearly always for a live stream
+                payloads = list(session.feed(payloads[0]))
+            else:
+                payloads = [output for payload in payloads for output in session.feed(payload)]
         return payloads
 
 

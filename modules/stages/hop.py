@@ -76,9 +76,10 @@ class Hop:
         after: Sequence[SessionStage[Any, Any]],
     ) -> None:
         """Run `before`, `shared` and `after` in this order."""
-        self._before = tuple(before)
+        sessions = (*before, *after)
+        self._before = sessions if shared is None else tuple(before)  # without a shared stage all are one row
         self._shared = shared
-        self._after = tuple(after)
+        self._after = () if shared is None else tuple(after)
         shared_stages = () if shared is None else (shared,)
         self.name = " + ".join(type(stage).__name__ for stage in (*before, *shared_stages, *after))
         """What a monitor calls it: its stages' names."""
@@ -118,6 +119,8 @@ class Hop:
 
     def run(self, calls: Sequence[HopCall]) -> list[list[Any] | Failed]:
         """The outputs for each call, in order, or what a stage raised on it; one call's failure is its own."""
+        if self._shared is None:
+            return [_in_sessions(call) for call in calls]
         rows = [_Row(call.session) for call in calls]
         for row, call in zip(rows, calls, strict=True):
             self._guarded(row, lambda row=row, call=call: row.inputs.extend(_begun(row.session, call.payload)))
@@ -147,8 +150,6 @@ class Hop:
 
     def _processed(self, rows: Sequence[_Row], payloads: Sequence[Any]) -> Sequence[Any]:
         """The shared stage's output for each payload; when the call fails, each is tried alone."""
-        if self._shared is None:
-            return payloads
         self._under_way.append(rows)
         try:
             return self._called(rows, payloads)
@@ -210,6 +211,14 @@ def _hop(row: Sequence[AnyStage]) -> Hop:
     shared = next((number for number, stage in enumerate(row) if not _is_session_stage(stage)), len(row))
     before, rest = row[:shared], row[shared:]
     return Hop(cast("Any", before), cast("Any", rest[0]) if rest else None, cast("Any", rest[1:]))
+
+
+def _in_sessions(call: HopCall) -> list[Any] | Failed:
+    """The outputs for a call where there is no shared stage."""
+    try:
+        return _begun(call.session, call.payload)
+    except Exception as error:  # noqa: BLE001 - a stage is the user's own code: its error belongs to its payload
+        return Failed(error)
 
 
 def _begun(session: HopSession, payload: object) -> list[Any]:

@@ -7,6 +7,9 @@ from modules.stages.asr_vosk import VoskRecogniser
 from modules.stages.protocols import Session, SessionStage
 from modules.stages.segmenter import SpeechPiece
 
+RENEW_AFTER_S = 20.0
+"""Recognisers let go of what they keep at the first endpoint after so many seconds, as Vosk itself does after 600."""
+
 
 class LiveVosk:
     """A `SessionStage` from mono audio to events, by a recogniser that hears endpoints itself."""
@@ -28,7 +31,7 @@ class LiveVoskSession:
     def __init__(self, stage: LiveVosk) -> None:
         """Start before the first sample."""
         self._stage = stage
-        self._session = stage.recogniser.open(endpoints=True)
+        self._session = stage.recogniser.open(endpoints=True, renew_after_s=RENEW_AFTER_S)
         self._partial = ""
         self._said_until_s = 0.0
 

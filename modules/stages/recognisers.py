@@ -71,6 +71,16 @@ def choose(wish: RecogniserWish, environ: Mapping[str, str] = os.environ) -> Rec
     return RecogniserChoice("sphinx", f"{looked}; PocketSphinx comes with its own English model")
 
 
+def spare(choice: RecogniserChoice, wish: RecogniserWish) -> RecogniserChoice | None:
+    """Who goes on when the recogniser fails that was chosen, if anyone may.
+
+    One that was asked for by name is not replaced, nor one that hears whole files at a rate of its own.
+    """
+    if choice.backend != "vosk" or wish.asr != "auto" or wish.vosk_model is not None or wish.endpoints:
+        return None
+    return RecogniserChoice("sphinx", "the Vosk model that was found failed")
+
+
 def load(choice: RecogniserChoice, wish: RecogniserWish) -> Recogniser | None:
     """Load what was chosen; `None` for the backend `none`. Raises `ModelError`."""
     loaders: dict[Backend, Callable[[], Recogniser | None]] = {

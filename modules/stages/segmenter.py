@@ -50,7 +50,7 @@ class WholeGrains:
         """As many whole grains as there are, in one buffer; what is left is kept for the next."""
         audio = AudioBuffer.joined([self._rest, payload]) if self._rest else payload
         whole = audio.frames // GRAIN_FRAMES * GRAIN_FRAMES
-        self._rest = audio.cut(whole) if whole < audio.frames else None
+        self._rest = audio.cut(whole).kept() if whole < audio.frames else None
         return [audio.cut(0, whole)] if whole else []
 
     def finish(self) -> list[AudioBuffer]:
@@ -84,10 +84,12 @@ class CuttingSession:
 
     def feed(self, payload: Heard) -> list[SpeechPiece]:
         """The pieces of speech that are sure after this buffer, in order."""
-        self._held = AudioBuffer.joined([self._held, payload.audio]) if self._held else payload.audio
+        self._held = (
+            AudioBuffer.joined([self._held, payload.audio]) if self._held and self._held.frames else payload.audio
+        )
         pieces = [self._piece(stretch) for stretch in self._stretches(payload)]
         keep_from = min(self._cutter.needed_from * GRAIN_FRAMES - self._held_from, self._held.frames)
-        self._held = self._held.cut(keep_from)
+        self._held = self._held.cut(keep_from).kept()
         self._held_from += keep_from
         return pieces
 

@@ -47,8 +47,9 @@ class SileroDetector:
 
     def __init__(self, model: OnnxModel) -> None:
         """Use `model`, a Silero graph of version 5 or later. Raises `ModelError` for another graph."""
-        if set(model.inputs) != {"input", "state", "sr"}:
-            raise ModelError(f"{model.path} is no Silero v5 graph: its inputs are {', '.join(model.inputs)}")
+        names = [tensor.name for tensor in model.inputs]
+        if set(names) != {"input", "state", "sr"}:
+            raise ModelError(f"{model.path} is no Silero v5 graph: its inputs are {', '.join(names)}")
         self._model = model
 
     def initial_state(self) -> SileroState:

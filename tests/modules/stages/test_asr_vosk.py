@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -19,9 +20,10 @@ from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.errors import Cancelled, ModelError
 from modules.stages import asr_vosk
-from modules.stages.asr_vosk import GRAIN_S, VoskRecogniser
+from modules.stages.asr_vosk import GRAIN_S, VoskRecogniser, VoskSession
 
 NAME = "digits_01_jackson.flac"
+RATE_HZ = 16_000
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,55 @@ def test_without_endpoints_a_stream_is_one_segment(shared: Path, speech: NDArray
     (segment,) = hear(recogniser, [AudioBuffer(speech, 16_000, start_s=2.0)])
     assert segment.start_s == 2.0
     assert segment.end_s == pytest.approx(2.0 + len(speech) / 16_000)
+
+
+class EndpointEverySecond:
+    """In a recogniser's place: hears an endpoint each second, and notes how it was asked for its result."""
+
+    def __init__(self) -> None:
+        self.heard_bytes = 0
+        self.asked: list[str] = []
+
+    def AcceptWaveform(self, pcm: bytes) -> bool:  # noqa: N802 - the library's own name
+        self.heard_bytes += len(pcm)
+        return self.heard_bytes % (2 * RATE_HZ) == 0
+
+    def Result(self) -> str:  # noqa: N802 - as above
+        self.asked.append("result")
+        return "{}"
+
+    def FinalResult(self) -> str:  # noqa: N802 - as above
+        self.asked.append("final result")
+        return "{}"
+
+
+def test_a_recogniser_is_renewed_at_the_first_endpoint_after_its_time() -> None:
+    """After its final result Vosk begins anew; without a time it is asked for that at the end alone."""
+    for renew_after_s, asked in (
+        (2.5, ["result", "result", "final result"] * 2),
+        (0.0, ["final result"] * 6),
+        (math.inf, ["result"] * 6),
+    ):
+        recogniser = EndpointEverySecond()
+        session = VoskSession(recogniser, sample_rate=RATE_HZ, endpoints=True, renew_after_s=renew_after_s)
+        session.feed(AudioBuffer.silence(6 * RATE_HZ, RATE_HZ))
+        assert recogniser.asked == asked
+        session.finish()
+        assert recogniser.asked == [*asked, "final result"]
+
+
+def test_times_go_on_in_a_renewed_recogniser(digits: VoskRecogniser, speech: NDArray[np.float32]) -> None:
+    """Three times the same digits with pauses between them are heard three times, each at its place in the stream."""
+    once_s = math.ceil(len(speech) / RATE_HZ) + 1
+    padded = np.concatenate([speech, np.zeros(once_s * RATE_HZ - len(speech), np.float32)])
+    session = digits.open(renew_after_s=1.0)
+    found = [*session.feed(AudioBuffer(np.tile(padded, 3), RATE_HZ)), *session.finish()]
+    words = [word for segment in found for word in segment.words]
+    starts = [word.start_s for word in words]
+    assert starts == sorted(starts)
+    said = [[word.word for word in words if turn * once_s <= word.start_s < (turn + 1) * once_s] for turn in range(3)]
+    assert said[0] == said[1] == said[2]
+    assert len(said[0]) > 10
 
 
 def test_a_cancelled_session_stops_at_the_next_grain(digits: VoskRecogniser, speech: NDArray[np.float32]) -> None:

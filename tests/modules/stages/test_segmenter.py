@@ -131,6 +131,19 @@ def test_silence_is_not_kept() -> None:
     assert session._held.frames <= (RULES.padding_s * RATE_HZ) + GRAIN_FRAMES
 
 
+def test_what_is_kept_between_feeds_holds_nothing_else_in_memory() -> None:
+    """A view of the last few samples would keep the whole buffer they came in, for as long as the stream is silent."""
+    grains, cutter = WholeGrains(), CuttingSession(RULES)
+    (whole,) = grains.feed(counted(10 * GRAIN_FRAMES + 5))
+    cutter.feed(Heard(whole, np.full(10, 0.9, np.float32)))
+    assert grains._rest is not None
+    assert cutter._held is not None
+    for kept, frames in ((grains._rest, 5), (cutter._held, 0)):
+        assert kept.frames == frames
+        assert kept.samples.base is None
+        assert not np.shares_memory(kept.samples, whole.samples)
+
+
 def test_a_stream_without_speech_has_no_pieces() -> None:
     """Nor has one without samples."""
     assert cutting([0.1] * 50, counted(50 * GRAIN_FRAMES), [7]) == []
