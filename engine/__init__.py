@@ -2,8 +2,9 @@
 
 from engine.config import BatchProcessingConfig
 from engine.config_sources import LoadedConfig, load_config
-from engine.jobs.run import JobRequest
-from engine.processor import AsyncAudioProcessor, process_audio_file
+from engine.jobs.request import JobRequest
+from engine.plain_call import process_audio_file
+from engine.processor import AsyncAudioProcessor
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions
 from engine.version import __version__

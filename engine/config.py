@@ -90,13 +90,35 @@ class BatchProcessingConfig(_Settings):
     min_silence_s: float = Field(default=0.2, ge=0.01, le=10, description="Shortest silence that ends a segment.")
     segment_padding_s: float = Field(default=0.3, ge=0, le=5, description="Seconds kept before and after a segment.")
     speech_threshold: float = Field(default=0.5, ge=0.01, le=0.99, description="Probability at which speech begins.")
+    isolate: Literal["auto", "always", "never"] = Field(
+        default="auto", description="Which recordings of a folder get a decoding process of their own; auto: odd ones."
+    )
+    max_attempts: int = Field(default=2, ge=1, le=100, description="Most attempts at a recording whose decoder dies.")
+    max_file_s: float = Field(default=86_400, ge=1, le=1e9, description="Most seconds of work on one recording.")
+    max_audio_s: float = Field(default=86_400, ge=1, le=1e9, description="Longest recording that is taken, in seconds.")
+    decode_timeout_s: float = Field(
+        default=60, ge=1, le=86_400, description="Most seconds a decoding process may take for its next piece."
+    )
+    decode_memory_mb: int = Field(
+        default=1024, ge=64, le=1_048_576, description="Most memory of a decoding process, in MB."
+    )
     max_streams: int = Field(default=1000, ge=1, le=100_000, description="Most live streams at once.")
     max_memory_mb: int = Field(default=512, ge=64, le=1_048_576, description="Most memory beside the models, in MB.")
+    stages: str = Field(
+        default="", description="Stages described in onbeat.toml that also run, by name, with commas between them."
+    )
+    result_cache_mb: int = Field(
+        default=0, ge=0, le=65_536, description="Memory for results of audio seen before, in MB; 0 keeps none."
+    )
+    result_cache_dir: Path | None = Field(
+        default=None, strict=False, description="Folder in which such results also stay; auto keeps none."
+    )
+    learn: bool = Field(default=True, description="Whether measured costs are kept for the next start.")
     p99_chunk_latency_ms: float = Field(
         default=300, ge=1, le=60_000, description="Promised for 99 of 100 chunks, in ms."
     )
 
-    @field_validator("vosk_model", "channel", "workers", "chunk_s", mode="before")
+    @field_validator("vosk_model", "result_cache_dir", "channel", "workers", "chunk_s", mode="before")
     @classmethod
     def _auto(cls, value: object) -> object:
         if value == "":

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from engine.config import BatchProcessingConfig, SettingRefused, kind_of, known_settings, nearest
+from engine.stage_config import TABLES
 from modules.errors import ConfigError
 
 FILE_NAME, FILE_VARIABLE, PREFIX = "onbeat.toml", "ONBEAT_CONFIG", "ONBEAT_"
@@ -95,6 +96,7 @@ def _from_file(file: Path) -> _Given:
         raise ConfigError(f"{origin} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise ConfigError(f"{origin} is not valid TOML: {error}") from error
+    table = {key: value for key, value in table.items() if key not in TABLES}
     for key in _dotted_keys(table):
         if key not in known_settings():
             hint = nearest(key.rpartition(".")[2], known_settings())

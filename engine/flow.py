@@ -5,7 +5,7 @@ They meet in bounded channels that close. Everything heavy is a hop to a worker;
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -15,12 +15,15 @@ from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from engine.failures import first_error
+from engine.memory import MemoryKeeper, Turn, unlimited
 from engine.pipeline import Pipeline
 from engine.workers import Workers
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.batching.chunks import ChunkSizer
+from modules.checkpoint import FinishedSegment
 from modules.monitoring.histogram import LatencyHistogram
+from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.recognition import Recognition
 from modules.stages.segmenter import SpeechPiece
 
@@ -56,6 +59,10 @@ class FlowParts:
     has_live_streams: Callable[[], bool] = lambda: False
     on_heard: Callable[[float], None] = lambda _: None
     """Told the seconds of audio after each chunk that was recognised."""
+    monitor: RealTimePerformanceMonitor = field(default_factory=RealTimePerformanceMonitor)
+    """Told of every hop; recordings have no deadline, so they are none of its live chunks."""
+    memory: MemoryKeeper = field(default_factory=unlimited)
+    """Lets recordings begin and go on."""
 
 
 @dataclass(slots=True)
@@ -70,33 +77,59 @@ class FlowCounts:
     latency: LatencyHistogram = field(default_factory=LatencyHistogram)
 
 
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """Segments that need not be recognised again, by number, and who is told of each one that is finished."""
+
+    recalled: Mapping[int, FinishedSegment] = field(default_factory=dict)
+    on_segment: Callable[[FinishedSegment], None] = lambda _: None
+
+
 class Flow:
     """One recording on its way through the pipeline; `counts` is true at any moment, also after a failure."""
 
-    def __init__(self, parts: FlowParts, blocks: Iterator[AudioBuffer]) -> None:
-        """Take `blocks`, mono at the pipeline's rate; they are pulled on a worker, so they may decode lazily."""
+    def __init__(
+        self,
+        parts: FlowParts,
+        blocks: Iterator[AudioBuffer],
+        milestones: Milestones | None = None,
+        *,
+        cancel: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Take `blocks`, mono at the pipeline's rate; they are pulled on a worker, so they may decode lazily.
+
+        `cancel` tells a pull to come back soon; any thread may call it.
+        """
         self.counts = FlowCounts()
         self._parts = parts
         self._blocks = blocks
+        self._milestones = milestones or Milestones()
+        self._cancel_blocks = cancel
         self._segmenter = parts.pipeline.segmenter.open()
         self._found: dict[int, list[TranscriptSegment]] = {}
+        self._recalling = -1  # the segment whose pieces need not be recognised
 
     async def run(self) -> tuple[TranscriptSegment, ...]:
         """Everything that was said, in order. Raises `DecodeError`, `ModelError` or `AudioError`."""
         with first_error():
-            async with anyio.create_task_group() as tasks:
-                await self._pump(tasks)
+            async with self._parts.memory.recording() as turn, anyio.create_task_group() as tasks:
+                await self._pump(tasks, turn)
         return tuple(segment for number in sorted(self._found) for segment in self._found[number])
 
-    async def _pump(self, tasks: TaskGroup) -> None:
+    async def _pump(self, tasks: TaskGroup, turn: Turn) -> None:
         """Pull blocks until there are none, and send each piece of speech to its segment's task."""
         send: MemoryObjectSendStream[AudioBuffer] | None = None
         is_over = False
         try:
             while not is_over:
-                pieces, is_over = await self._parts.workers.run(self._pull, cancel=self._segmenter.cancel)
+                if send is None:  # whoever waits in the middle of a segment keeps a recogniser from the others
+                    await turn.may_go_on()
+                (pieces, is_over), latency_s, service_s = await self._served(self._pull, self._cancel_pull)
+                self._observe("decoding + segmenting", latency_s, service_s)
                 for piece in pieces:
-                    send = send or await self._begin(piece.segment, tasks)
+                    if self._is_recalled(piece):
+                        continue
+                    send = send or await self._begin(piece, tasks)
                     await send.send(piece.audio)
                     if piece.is_last:
                         send.close()
@@ -116,6 +149,23 @@ class Flow:
             pieces += self._found_speech(partial(self._segmenter.feed, block))
         return pieces, False
 
+    def _cancel_pull(self) -> None:
+        self._segmenter.cancel()
+        self._cancel_blocks()
+
+    def _is_recalled(self, piece: SpeechPiece) -> bool:
+        """Whether the piece belongs to a segment whose words are known."""
+        if piece.segment not in self._found:
+            recalled = self._milestones.recalled.get(piece.segment)
+            if recalled is None or recalled.start_s != piece.audio.start_s:
+                return False
+            self._found[piece.segment] = list(recalled.found)
+            self._recalling = piece.segment
+        elif piece.segment != self._recalling:
+            return False
+        self._parts.on_heard(piece.audio.duration_s)
+        return True
+
     def _next_block(self) -> AudioBuffer | None:
         started_s = time.perf_counter()
         block = next(self._blocks, None)
@@ -128,14 +178,14 @@ class Flow:
         self.counts.model_s += taken_s
         return pieces
 
-    async def _begin(self, number: int, tasks: TaskGroup) -> MemoryObjectSendStream[AudioBuffer]:
+    async def _begin(self, first: SpeechPiece, tasks: TaskGroup) -> MemoryObjectSendStream[AudioBuffer]:
         """Start a segment's task once a recogniser session may be opened; where its audio is to be sent."""
         await self._parts.slots.acquire()
         send, receive = anyio.create_memory_object_stream[AudioBuffer](MAX_PIECES_AHEAD)
-        tasks.start_soon(self._recognise, number, receive)
+        tasks.start_soon(self._recognise, first.segment, first.audio.start_s, receive)
         return send
 
-    async def _recognise(self, number: int, pieces: MemoryObjectReceiveStream[AudioBuffer]) -> None:
+    async def _recognise(self, number: int, start_s: float, pieces: MemoryObjectReceiveStream[AudioBuffer]) -> None:
         """One segment, one session: what it found is kept under the segment's number."""
         found = self._found[number] = []
         recognition = Recognition(self._parts.pipeline.recogniser)
@@ -150,6 +200,7 @@ class Flow:
             raise
         finally:
             self._parts.slots.release()
+        self._milestones.on_segment(FinishedSegment(number, start_s, tuple(found)))
 
     def _chunk_s(self) -> float:
         longest_s = BESIDE_LIVE_SERVICE_S if self._parts.has_live_streams() else ALONE_SERVICE_S
@@ -159,18 +210,27 @@ class Flow:
         self, recognition: Recognition, chunk: Sequence[AudioBuffer], *, is_over: bool
     ) -> list[TranscriptSegment]:
         """Recognise a chunk on a worker and count it: the next chunk of a file is available when it is asked for."""
-        asked_s = time.perf_counter()
-        outputs, service_s = await self._parts.workers.run(
-            lambda: _timed(lambda: recognition.advance(chunk, is_over=is_over)), cancel=recognition.cancel
+        outputs, latency_s, service_s = await self._served(
+            lambda: recognition.advance(chunk, is_over=is_over), recognition.cancel
         )
-        latency_s = time.perf_counter() - asked_s
         audio_s = sum(piece.duration_s for piece in chunk)
         self.counts.model_s += service_s
         self.counts.latency.record(latency_s)
         self.counts.on_time += latency_s <= self._parts.target_s
         self._parts.sizer.observe(audio_s=audio_s, service_s=service_s)
         self._parts.on_heard(audio_s)
+        self._observe("recognition", latency_s, service_s, audio_s)
         return outputs
+
+    async def _served(self, call: Callable[[], Output], cancel: Callable[[], None]) -> tuple[Output, float, float]:
+        """What `call` gives on a worker, the seconds from asking for it to having it, and those the worker took."""
+        asked_s = time.perf_counter()
+        output, service_s = await self._parts.workers.run(lambda: _timed(call), cancel=cancel, is_folder=True)
+        return output, time.perf_counter() - asked_s, service_s
+
+    def _observe(self, stage: str, latency_s: float, service_s: float, audio_s: float = 0.0) -> None:
+        waited_s = max(0.0, latency_s - service_s)
+        self._parts.monitor.recorded(stage, queue_s=waited_s, service_s=service_s, audio_s=audio_s)
 
 
 class Waiting:

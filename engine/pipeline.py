@@ -2,20 +2,30 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
+from engine.call_watch import CallWatch
 from engine.config import BatchProcessingConfig
+from engine.recovery import log_event
 from modules.audio.buffer import AudioBuffer
 from modules.audio.downmix import Downmix
 from modules.audio.resample import Resampler
 from modules.batching.segments import SegmentRules
+from modules.errors import ConfigError
 from modules.models.digest import tree_digest
+from modules.models.fallback import BackendChoice, Fallback
+from modules.models.fallback_order import FallbackRules
 from modules.models.onnx import OnnxModel
 from modules.stages import recognisers
+from modules.stages.alone import alone
 from modules.stages.asr_vosk import VoskRecogniser
-from modules.stages.fused import FusedSession
+from modules.stages.extra_stages import ExtraStages
+from modules.stages.fallback_recogniser import FallbackRecogniser
+from modules.stages.fused import FusedSession, through
 from modules.stages.hop import AnyStage
 from modules.stages.live import LiveSegments, LiveVosk
 from modules.stages.protocols import Session, SessionStage
@@ -25,6 +35,9 @@ from modules.stages.vad_silero import RATE_HZ, SileroDetector, packaged_model
 
 _LIVE_MIN_SEGMENT_S = 0.5
 """Speech of a live stream this long ends at an ordinary pause."""
+
+_RECOGNISER_RULES = FallbackRules(max_call_s=math.inf, tries_in_calls=False)
+"""A recogniser is stopped between grains when it is cancelled, not when it is slow; loading one takes seconds."""
 
 _AFFECTS_RESULTS = (
     "channel",
@@ -54,6 +67,21 @@ class Pipeline:
     choice: RecogniserChoice
     config: BatchProcessingConfig
     fingerprint: str
+    affects: Mapping[str, object] = field(default_factory=dict)
+    """What the fingerprint is made of."""
+    extra: ExtraStages = field(default_factory=ExtraStages)
+    """What is done beside recognising: audio is cleaned before speech is looked for, and listened to for sounds."""
+
+    @property
+    def backend(self) -> str:
+        """The recogniser from which the answers come now: another than the chosen one when that has failed."""
+        role = self.recogniser
+        return role.fallback.answers if isinstance(role, FallbackRecogniser) else self.choice.backend
+
+    @property
+    def fallbacks(self) -> Sequence[Fallback[Any]]:
+        """The roles whose failed backends must be tried again beside the calls; others are tried again in calls."""
+        return [self.recogniser.fallback] if isinstance(self.recogniser, FallbackRecogniser) else []
 
     def close(self) -> None:
         """Give back what the recogniser holds outside this process."""
@@ -64,22 +92,42 @@ class Pipeline:
 
         Vosk hears endpoints itself. Otherwise speech is found first, in shorter segments than those of files, since
         somebody waits for them, and each segment is recognised when it has ended. The graph is loaded for live streams
-        anew: breaking off their calls must not break off those of recordings.
+        anew: breaking off their calls must not break off those of recordings. Without a recogniser, and with a stage
+        that listens for sounds, a stream is listened to instead.
         """
-        if isinstance(self.recogniser, VoskRecogniser):
-            return (LiveVosk(self.recogniser),)
+        clean = self.extra.clean
+        if self.choice.backend == "none" and self.extra.listeners:
+            return (*clean, *self.extra.listeners[0])
+        role = self.recogniser
+        recogniser = role.fallback.load() if isinstance(role, FallbackRecogniser) else role
+        if isinstance(recogniser, VoskRecogniser):
+            return (*clean, LiveVosk(recogniser))
         rules = replace(_rules(self.config), min_segment_s=_LIVE_MIN_SEGMENT_S)
         detector = SileroDetector(OnnxModel(packaged_model()))
-        return (WholeGrains(), detector, SpeechCutting(rules), LiveSegments(self.recogniser))
+        return (*clean, WholeGrains(), detector, SpeechCutting(rules), LiveSegments(recogniser))
 
     def sound(self, sample_rate: int) -> Session[Any, Any]:
         """A session from a source's buffers at `sample_rate` Hz to mono buffers at the stages' rate."""
-        resampler = Resampler(sample_rate, self.sample_rate, quality=self.config.resample_quality)
-        return FusedSession([Downmix(self.config.channel), resampler])
+        downmix = Downmix(self.config.channel)
+        if sample_rate == self.sample_rate:
+            return downmix
+        return FusedSession([downmix, Resampler(sample_rate, self.sample_rate, quality=self.config.resample_quality)])
+
+    def heard(self, blocks: Iterable[AudioBuffer], sample_rate: int, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
+        """A recording's blocks at `sample_rate` Hz as clean mono audio at the stages' rate, lazily.
+
+        `facts` gets the `detections` of the stages that listen for sounds, which hear the blocks at their own rate.
+        """
+        clean = [alone(self.extra.clean)] if self.extra.clean else []
+        return through(
+            self.extra.heard(blocks, self.config.channel, facts), FusedSession([self.sound(sample_rate), *clean])
+        )
 
 
-def build_pipeline(config: BatchProcessingConfig, *, workers: int, version: str) -> Pipeline:
-    """Choose the stages and load their models, which may take seconds. Raises `ModelError`."""
+def build_pipeline(
+    config: BatchProcessingConfig, *, workers: int, version: str, extra: ExtraStages | None = None
+) -> Pipeline:
+    """Choose the stages and load their models, which may take seconds. Raises `ModelError` and `ConfigError`."""
     wish = RecogniserWish(
         asr=config.asr,
         vosk_model=config.vosk_model,
@@ -89,9 +137,12 @@ def build_pipeline(config: BatchProcessingConfig, *, workers: int, version: str)
         endpoints=config.segmenting == "off",
         max_sessions=workers,
     )
-    choice = recognisers.choose(wish)
-    recogniser = recognisers.load(choice, wish) or SpeechTimes()
+    choice, recogniser = _recogniser(recognisers.choose(wish), wish)
     rate = recogniser.sample_rate if config.segmenting == "off" else RATE_HZ
+    extra = extra or ExtraStages()
+    if extra.clean and rate != RATE_HZ:
+        raise ConfigError(f"cleaned audio has {RATE_HZ} Hz, but with segmenting off the recogniser hears {rate} Hz")
+    affects = _affecting(config, choice, version, extra)
     return Pipeline(
         segmenter=_segmenter(config, rate),
         recogniser=recogniser,
@@ -99,8 +150,27 @@ def build_pipeline(config: BatchProcessingConfig, *, workers: int, version: str)
         max_sessions=workers,
         choice=choice,
         config=config,
-        fingerprint=_fingerprint(config, choice, version),
+        fingerprint=_fingerprint(affects),
+        affects=affects,
+        extra=extra,
     )
+
+
+def _recogniser(choice: RecogniserChoice, wish: RecogniserWish) -> tuple[RecogniserChoice, Recogniser]:
+    """The recogniser loaded, with a spare one behind it where there may be one; and what was chosen in the end."""
+    spare = recognisers.spare(choice, wish)
+    if spare is None:
+        return choice, _loaded(choice, wish)
+    choices = [BackendChoice(one.backend, partial(_loaded, one, wish)) for one in (choice, spare)]
+    fallback = Fallback("recogniser", choices, CallWatch(), rules=_RECOGNISER_RULES, on_event=log_event)
+    recogniser = FallbackRecogniser(fallback)
+    if fallback.answers == choice.backend:
+        return choice, recogniser
+    return replace(spare, why=f"{spare.why}: {fallback.events[-1].reason}"), recogniser
+
+
+def _loaded(choice: RecogniserChoice, wish: RecogniserWish) -> Recogniser:
+    return recognisers.load(choice, wish) or SpeechTimes()
 
 
 def _segmenter(config: BatchProcessingConfig, rate: int) -> SessionStage[AudioBuffer, SpeechPiece]:
@@ -119,9 +189,17 @@ def _rules(config: BatchProcessingConfig) -> SegmentRules:
     )
 
 
-def _fingerprint(config: BatchProcessingConfig, choice: RecogniserChoice, version: str) -> str:
-    """A short digest of all that affects results."""
+def _affecting(
+    config: BatchProcessingConfig, choice: RecogniserChoice, version: str, extra: ExtraStages
+) -> dict[str, object]:
+    """All that affects results, by names that a person knows."""
     settings = {name: getattr(config, name) for name in _AFFECTS_RESULTS}
     model = tree_digest(choice.model) if choice.model else ""
-    text = json.dumps([version, choice.backend, model, settings], sort_keys=True, default=str)
+    others = {"stages": extra.fingerprint} if extra.fingerprint else {}
+    return {"version": version, "recogniser": choice.backend, "model": model, **settings, **others}
+
+
+def _fingerprint(affects: Mapping[str, object]) -> str:
+    """A short digest of all that affects results."""
+    text = json.dumps(affects, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

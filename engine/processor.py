@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -13,28 +12,35 @@ from typing import Any, Self
 import anyio
 from anyio.streams.memory import MemoryObjectSendStream
 
+from engine.cached_results import cache_of, transcribe_once
 from engine.calls import Calls
 from engine.config import BatchProcessingConfig
 from engine.failures import first_error
 from engine.flow import FlowParts
-from engine.jobs.outputs import OutputFolder
-from engine.jobs.run import FolderJob, JobObserver, JobOutput, JobParts, JobRequest, Unobserved
+from engine.governor import DecisionObserver
+from engine.jobs.place import JobPlace, Start
+from engine.jobs.request import JobObserver, JobOutput, JobRequest, Unobserved
+from engine.jobs.run import FolderJob
+from engine.jobs.work import FolderWork, OnHang
+from engine.live_side import LiveSide
 from engine.pipeline import Pipeline, build_pipeline
-from engine.recording import RecordingInMemory, StoredRecording, attempt, transcribe
+from engine.recording import Recording, RecordingInMemory, StoredRecording, settled, transcribe
+from engine.stage_config import StageSet, named_stages
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions
-from engine.streams import StreamLimits, Streams
 from engine.version import __version__
 from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
+from modules.audio.decode_children import ChildLimits, DecodeChildren
 from modules.audio.formats import TranscriptFormat
 from modules.audio.source import Source, name_of
 from modules.batching.chunks import ChunkSizer
 from modules.errors import AudioError
+from modules.models.result_cache import ResultCache
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.resources import effective_cpus, worker_count
+from modules.monitoring.targets import PerformanceTarget
 from modules.results import FileResult, Summary
-from modules.results_json import header_json
 from modules.stages.hop import AnyStage
 
 
@@ -45,24 +51,43 @@ class AsyncAudioProcessor:
     """
 
     def __init__(
-        self, config: BatchProcessingConfig | None = None, *, monitor: RealTimePerformanceMonitor | None = None
+        self,
+        config: BatchProcessingConfig | None = None,
+        *,
+        monitor: RealTimePerformanceMonitor | None = None,
+        observer: DecisionObserver | None = None,
+        stages: StageSet | None = None,
     ) -> None:
-        """Take the settings; models are loaded and workers started on entering. `monitor` is told of live streams."""
-        self.monitor = monitor or RealTimePerformanceMonitor()
+        """Take the settings; models are loaded and workers started on entering.
+
+        `monitor` is told of all work, `observer` of every look of the governor and what came of it. `stages`
+        are those that the setting `stages` names: `load_stages` reads them.
+        """
         self._config = config or BatchProcessingConfig()
+        self.monitor = monitor or RealTimePerformanceMonitor(_target(self._config))
+        self._observer = observer
+        self._stages = stages
+        self._cache: ResultCache | None = None
         self._workers = WorkerThreads(self._config.workers or worker_count(effective_cpus()))
         self._files = anyio.Semaphore(self._workers.count)
         self._calls = Calls()
+        self._jobs: set[FolderJob] = set()
         self._parts: FlowParts | None = None
-        self._streams: Streams | None = None
+        self._live: LiveSide | None = None
 
     async def __aenter__(self) -> Self:
         """Load the models. Raises `ModelError`."""
         await self._workers.__aenter__()
         try:
             pipeline = await self._workers.run(
-                lambda: build_pipeline(self._config, workers=self._workers.count, version=__version__)
+                lambda: build_pipeline(
+                    self._config,
+                    workers=self._workers.count,
+                    version=__version__,
+                    extra=named_stages(self._config, self._stages),
+                )
             )
+            self._cache = await self._workers.run(lambda: cache_of(self._config))
         except BaseException:
             await self._workers.__aexit__(*sys.exc_info())
             raise
@@ -73,9 +98,9 @@ class AsyncAudioProcessor:
             sizer=_chunk_sizer(self._config),
             target_s=self._config.p99_chunk_latency_ms / 1e3,
             has_live_streams=self._has_live_streams,
+            monitor=self.monitor,
         )
-        limits = StreamLimits(self._config.max_streams, self._config.max_batch if self._config.batching else 1)
-        self._streams = Streams(pipeline, self._workers, limits, self.monitor)
+        self._live = await LiveSide.begin(pipeline, self._workers, self.monitor, self._observer)
         return self
 
     async def __aexit__(
@@ -85,8 +110,8 @@ class AsyncAudioProcessor:
         parts, self._parts = self._parts, None
         with anyio.CancelScope(shield=True):
             await self._calls.stop()
-            if parts and self._streams:
-                await self._streams.close()
+            if parts and self._live:
+                await self._live.close(parts.pipeline, self._workers)
                 await self._workers.run(parts.pipeline.close)
             await self._workers.__aexit__(kind, error, trace)
 
@@ -111,11 +136,9 @@ class AsyncAudioProcessor:
         share their model calls. Raises `Overloaded` when `max_streams` are open, and `ModelError`.
         """
         self._running()
-        assert self._streams is not None
+        assert self._live is not None
         with self._calls.one():
-            if self._config.chunk_s and "chunk_s" not in options:
-                options["chunk_s"] = self._config.chunk_s
-            async with await self._streams.open(StreamOptions(sample_rate, **options), stages) as stream:
+            async with await self._live.streams.open(StreamOptions(sample_rate, **options), stages) as stream:
                 yield stream
             return
         raise _left()
@@ -134,7 +157,7 @@ class AsyncAudioProcessor:
             buffer = await self._workers.run(lambda: AudioBuffer.of(samples, sample_rate))
         with self._calls.one():
             async with self._files:
-                return await transcribe("<samples>", RecordingInMemory(buffer), parts)
+                return await self._transcribed("<samples>", buffer, RecordingInMemory(buffer), parts)
         raise _left()
 
     async def process_file(self, source: Source) -> FileResult:
@@ -145,7 +168,7 @@ class AsyncAudioProcessor:
         parts = self._running()
         with self._calls.one():
             async with self._files:
-                return await transcribe(name_of(source), StoredRecording(source), parts)
+                return await self._transcribed(name_of(source), source, StoredRecording(source), parts)
         raise _left()
 
     async def process_files(self, sources: Iterable[Source]) -> AsyncIterator[FileResult]:
@@ -172,37 +195,58 @@ class AsyncAudioProcessor:
         output: str | PathLike[str],
         *,
         formats: Sequence[TranscriptFormat] = (),
+        resume: bool = True,
         overwrite: bool = False,
     ) -> Summary:
         """Process every recording below `folder`; `results.jsonl`, and each of `formats`, go into the folder `output`.
 
-        Raises `ConfigError` for a missing folder and `OutputError` when results cannot be written.
+        What an earlier run has done there is not done again: `overwrite` does everything anew, and without `resume` an
+        earlier run is an error. Raises `ConfigError` for a missing folder and `OutputError` when results cannot be
+        written, or when another run is at work in the folder `output`.
         """
         self._running()
-        target = OutputFolder(output, overwrite=overwrite)
-        request = JobRequest((Path(folder),), formats=formats, exclude=target.path)
+        place = JobPlace(Path(output), Start.of(resume=resume, overwrite=overwrite))
+        request = JobRequest((Path(folder),), formats=formats, exclude=place.folder)
         await self._workers.run(request.check)  # first: nothing is written for a folder that is not there
-        await self._workers.run(target.prepare)
-        return await self.run_job(request, target)
+        await self._workers.run(place.__enter__)
+        try:
+            return await self.run_job(request, place)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._workers.run(lambda: place.__exit__(None, None, None))
 
-    async def run_job(self, request: JobRequest, output: JobOutput, observer: JobObserver | None = None) -> Summary:
+    async def run_job(
+        self,
+        request: JobRequest,
+        output: JobOutput | JobPlace,
+        observer: JobObserver | None = None,
+        on_hang: OnHang | None = None,
+    ) -> Summary:
         """Process a request and write to `output`, telling `observer`; what `onbeat run` does.
 
-        Raises `ConfigError` for a path that is not there and `OutputError` when results cannot be written.
+        In a `JobPlace`, which has been entered, it keeps a journal and goes on from what that says is done. `on_hang`
+        is told of a decoder in this process that hangs: nothing but the end of the process can stop it. Raises
+        `ConfigError` for a path that is not there and `OutputError` when results cannot be written.
         """
-        parts = self._running()
-
-        async def one(path: Path, on_heard: Callable[[float], None]) -> FileResult:
-            async with self._files:
-                on_heard(0.0)
-                return await attempt(path, replace(parts, on_heard=on_heard))
-
-        header = header_json(version=__version__, fingerprint=parts.pipeline.fingerprint)
+        limits = ChildLimits(self._config.decode_memory_mb, self._config.decode_timeout_s, self._config.max_audio_s)
+        children = DecodeChildren(limits)
+        is_wary = isinstance(output, JobPlace) and bool(output.crash)
+        work = FolderWork(self._running(), self._files, children, __version__, on_hang, is_wary)
         with self._calls.one():
-            return await FolderJob(
-                request, JobParts(one, self._workers, output, header, observer or Unobserved())
-            ).run()
+            job = work.job(request, output, observer or Unobserved())
+            self._jobs.add(job)
+            try:
+                return await work.run(job)
+            finally:
+                self._jobs.discard(job)
+                with anyio.CancelScope(shield=True):
+                    await self._workers.run(children.close)
         raise _left()
+
+    def drain(self) -> None:
+        """Have jobs begin no more recordings; those in hand go on. What is left, the next run does."""
+        for job in self._jobs:
+            job.drain()
 
     async def _feed(
         self, sources: Iterable[Source], send: MemoryObjectSendStream[FileResult], parts: FlowParts
@@ -211,7 +255,9 @@ class AsyncAudioProcessor:
 
         async def one(source: Source) -> None:
             try:
-                await send.send(await attempt(source, parts))
+                name = name_of(source)
+                transcribing = self._transcribed(name, source, StoredRecording(source), parts)
+                await send.send(await settled(name, transcribing))
             finally:
                 self._files.release()
 
@@ -224,32 +270,21 @@ class AsyncAudioProcessor:
                 return
             raise _left()
 
+    async def _transcribed(
+        self, name: str, content: Source | AudioBuffer, recording: Recording, parts: FlowParts
+    ) -> FileResult:
+        """The result of a recording, or of its like that was asked for before."""
+        if self._cache is None:
+            return await transcribe(name, recording, parts)
+        return await transcribe_once(name, content, recording, parts, self._cache)
+
     def _has_live_streams(self) -> bool:
-        return self._streams is not None and self._streams.open_now > 0
+        return self._live is not None and self._live.streams.open_now > 0
 
     def _running(self) -> FlowParts:
         if self._parts is None:
             raise RuntimeError("the processor is not running: use it inside its own `async with` block")
         return self._parts
-
-
-def process_audio_file(source: Source, config: BatchProcessingConfig | None = None) -> FileResult:
-    """The transcript of one recording, as a plain call.
-
-    Raises `DecodeError` and `ModelError`; `RuntimeError` inside a running event loop, where `process_file` is awaited.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return anyio.run(_process_one, source, config)
-    raise RuntimeError(
-        "process_audio_file() would block the running event loop: await AsyncAudioProcessor.process_file()"
-    )
-
-
-async def _process_one(source: Source, config: BatchProcessingConfig | None) -> FileResult:
-    async with AsyncAudioProcessor(config) as processor:
-        return await processor.process_file(source)
 
 
 def _left() -> RuntimeError:
@@ -258,3 +293,7 @@ def _left() -> RuntimeError:
 
 def _chunk_sizer(config: BatchProcessingConfig) -> ChunkSizer:
     return ChunkSizer(allowed_s=(config.chunk_s,)) if config.chunk_s else ChunkSizer()
+
+
+def _target(config: BatchProcessingConfig) -> PerformanceTarget:
+    return PerformanceTarget(p99_chunk_latency_ms=config.p99_chunk_latency_ms, memory_mb=config.max_memory_mb)

@@ -2,29 +2,36 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack
+from os import PathLike
+from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
 
-from engine.flow import BLOCK_S, Flow, FlowCounts, FlowParts
+from engine.flow import BLOCK_S, Flow, FlowCounts, FlowParts, Milestones
 from engine.pipeline import Pipeline
 from modules.audio.buffer import AudioBuffer
 from modules.audio.decode import open_audio
+from modules.audio.decode_children import DecodeChildren
+from modules.audio.sound_limits import SoundLimits
 from modules.audio.source import Source, name_of
-from modules.errors import OnbeatError
+from modules.errors import DecodeError, OnbeatError
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Timing
-from modules.stages.fused import through
 
 _log = logging.getLogger(__name__)
 
 
 class Recording(Protocol):
-    """Something to transcribe. Both methods run on a worker, one at a time."""
+    """Something to transcribe. `blocks` and `close` run on a worker, one at a time."""
 
     def blocks(self, pipeline: Pipeline, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
-        """Its audio, mono at the pipeline's rate; `facts` gets its `sample_rate`, `channels` and `decoder`."""
+        """Its audio, mono at the pipeline's rate; `facts` gets what is known of it, by the names of `FileResult`."""
+        ...
+
+    def cancel(self) -> None:
+        """Come back soon from getting a block, where that can be; any thread may call it."""
         ...
 
     def close(self) -> None:
@@ -43,13 +50,39 @@ class StoredRecording:
     def blocks(self, pipeline: Pipeline, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
         """Its audio, mono at the pipeline's rate. Raises `DecodeError`."""
         with self._open:
-            reader = self._open.enter_context(open_audio(self._source))
+            limits = SoundLimits(max_audio_s=pipeline.config.max_audio_s)
+            reader = self._open.enter_context(open_audio(self._source, limits=limits))
             facts.update(sample_rate=reader.sample_rate, channels=reader.channels, decoder=reader.decoder)
-            yield from through(reader.blocks(BLOCK_S), pipeline.sound(reader.sample_rate))
+            yield from pipeline.heard(reader.blocks(BLOCK_S), reader.sample_rate, facts)
             facts.update(decoder=reader.decoder)  # another may have gone on where the first broke off
+
+    def cancel(self) -> None:
+        """A decoder in this process cannot be stopped inside a block."""
 
     def close(self) -> None:
         """Close what an unfinished run left open."""
+        self._open.close()
+
+
+class IsolatedRecording:
+    """A recording in a path, decoded by another process: what it does to a decoder, it does there."""
+
+    def __init__(self, path: str | PathLike[str], children: DecodeChildren) -> None:
+        """Nothing is opened yet."""
+        self._audio = children.open(name_of(path), BLOCK_S)
+        self._open = ExitStack()
+        self.cancel = self._audio.cancel
+
+    def blocks(self, pipeline: Pipeline, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
+        """Its audio, mono at the pipeline's rate. Raises `DecodeError`, of which `DecoderLost` is one."""
+        with self._open:
+            audio = self._open.enter_context(self._audio)
+            facts.update(sample_rate=audio.sample_rate, channels=audio.channels, decoder=audio.decoder)
+            yield from pipeline.heard(audio.blocks(), audio.sample_rate, facts)
+            facts.update(decoder=audio.decoder)
+
+    def close(self) -> None:
+        """End the process of an unfinished run."""
         self._open.close()
 
 
@@ -63,17 +96,61 @@ class RecordingInMemory:
     def blocks(self, pipeline: Pipeline, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
         """Its audio, mono at the pipeline's rate."""
         facts.update(sample_rate=self._buffer.sample_rate, channels=self._buffer.channels, decoder="memory")
-        yield from through(self._buffer.blocks(BLOCK_S), pipeline.sound(self._buffer.sample_rate))
+        yield from pipeline.heard(self._buffer.blocks(BLOCK_S), self._buffer.sample_rate, facts)
+
+    def cancel(self) -> None:
+        """Getting a block is quick."""
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-async def transcribe(name: str, recording: Recording, parts: FlowParts) -> FileResult:
+class WatchedRecording:
+    """Another recording, with a call on the worker before the first of it is read and one when all of it has been.
+
+    When a decoder gives up, `check` is asked first: a file that changed under it is not to blame for what it held.
+    `busy_since_s` is when its decoder was asked for the block it has not given yet, by the monotonic clock.
+    """
+
+    def __init__(
+        self, path: Path, recording: Recording, *, begin: Callable[[], None], check: Callable[[], None]
+    ) -> None:
+        """Nothing is called yet."""
+        self.path = path
+        self.busy_since_s: float | None = None
+        self._recording = recording
+        self._begin = begin
+        self._check = check
+        self.cancel = recording.cancel
+        self.close = recording.close
+
+    def blocks(self, pipeline: Pipeline, facts: dict[str, Any]) -> Iterator[AudioBuffer]:
+        """Its audio. Raises `DecodeError`, and what `check` raises."""
+        self._begin()
+        blocks = self._recording.blocks(pipeline, facts)
+        try:
+            while (block := self._next(blocks)) is not None:
+                yield block
+        except DecodeError:
+            self._check()
+            raise
+        self._check()
+
+    def _next(self, blocks: Iterator[AudioBuffer]) -> AudioBuffer | None:
+        self.busy_since_s = time.monotonic()
+        try:
+            return next(blocks, None)
+        finally:
+            self.busy_since_s = None
+
+
+async def transcribe(
+    name: str, recording: Recording, parts: FlowParts, milestones: Milestones | None = None
+) -> FileResult:
     """The result of a recording, called `name` in it. Raises what goes wrong, as an `OnbeatError`."""
     started_s = time.perf_counter()
     facts: dict[str, Any] = {}
-    flow = Flow(parts, recording.blocks(parts.pipeline, facts))
+    flow = Flow(parts, recording.blocks(parts.pipeline, facts), milestones, cancel=recording.cancel)
     try:
         segments = await flow.run()
     except BaseException:
@@ -84,7 +161,7 @@ async def transcribe(name: str, recording: Recording, parts: FlowParts) -> FileR
         path=name,
         status=Status.OK,
         duration_s=flow.counts.audio_s,
-        backend=parts.pipeline.choice.backend,
+        backend=parts.pipeline.backend,
         why=parts.pipeline.choice.why,
         text=" ".join(segment.text for segment in segments if segment.text),
         segments=segments,
@@ -93,15 +170,22 @@ async def transcribe(name: str, recording: Recording, parts: FlowParts) -> FileR
     )
 
 
-async def attempt(source: Source, parts: FlowParts) -> FileResult:
-    """The result of the recording in `source`, of status `failed` where `transcribe` would have raised."""
+async def attempt_at(
+    name: str, recording: Recording, parts: FlowParts, milestones: Milestones | None = None
+) -> FileResult:
+    """The result of the recording, of status `failed` where `transcribe` would have raised."""
+    return await settled(name, transcribe(name, recording, parts, milestones))
+
+
+async def settled(name: str, transcribing: Awaitable[FileResult]) -> FileResult:
+    """What comes of it, of status `failed` where it raises."""
     try:
-        return await transcribe(name_of(source), StoredRecording(source), parts)
+        return await transcribing
     except OnbeatError as error:
-        return failed(name_of(source), error)
+        return failed(name, error)
     except Exception as error:  # noqa: BLE001 - a defect of ours or of a library costs one recording, not the run
-        _log.exception("an unexpected error while processing %s", name_of(source))
-        return failed(name_of(source), error)
+        _log.exception("an unexpected error while processing %s", name)
+        return failed(name, error)
 
 
 def failed(name: str, error: Exception) -> FileResult:

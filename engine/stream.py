@@ -1,31 +1,38 @@
 """`LiveStream`: one input that arrives while it is processed. Samples are pushed in, events come out, in order.
 
-Each stream is its own small task group with one task, the pump. What a chunk costs on the event loop is one hop a row
-of stages; everything heavy happens on workers, shared with the other streams.
+A stream has one chunk on its way at most. Whatever may let the next one begin - samples, an answer, a reader - calls
+`_advance`: there is no task a stream and no future a chunk, which would cost more than all the rest of it on the event
+loop (docs/decisions/0008). Everything heavy happens on workers, shared with the other streams.
 """
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import anyio
-from anyio.abc import TaskGroup
 
 from engine.changes import Changes
-from engine.failures import first_error
-from engine.stream_options import StreamOptions, StreamRow, StreamStatistics
+from engine.inlet import Inlet
+from engine.outbox import Outbox
+from engine.shared_calls import Expired, Work, value
+from engine.stream_options import StreamCounts, StreamOptions, StreamStatistics
+from engine.stream_row import StreamRow
+from engine.stream_tally import Tally
+from modules import events
 from modules.audio.buffer import AudioBuffer
-from modules.batching.intake import Chunk, Dropped, Intake
+from modules.batching.intake import Chunk, Dropped
+from modules.batching.live_chunks import ChunkPlace
 from modules.batching.ready_queue import Urgency
-from modules.errors import AudioError, Overloaded, StreamClosed
-from modules.events import EventType, StreamEvent, event_of
-from modules.results import Failure
-from modules.stages.hop import END, Failed, HopCall
+from modules.errors import StreamClosed
+from modules.events import EventType, StreamEvent
+from modules.stages.hop import END, Failed
+from modules.stages.walk import Walk
 
-MAX_UNREAD_EVENTS = 10_000
-"""Events nobody has read; beyond these the stream waits for its reader before it goes on."""
+_WHY_NOT_OPEN = {
+    "new": "not entered: use it in `async with`",
+    "ended": "at its end: end_input() was called",
+    "ending": "at its end: end_input() was called",
+}
 
 
 class LiveStream:
@@ -36,52 +43,73 @@ class LiveStream:
         self.options = options
         self._row = row
         self._on_left = on_left
-        self._intake = Intake()
-        self._events: deque[StreamEvent] = deque()
-        self._arrived = Changes()  # the pump waits here for samples, and for its reader
+        self._inlet = Inlet(options)
+        self._outbox = Outbox()
         self._taken = Changes()  # who pushes waits here for room
-        self._told = Changes()  # who reads waits here for events, and who closes for the end
-        self._pushed_frames = 0
-        self._dropped_frames = 0
-        self._answered_chunks = 0
-        self._failed_chunks = 0
-        self._flush_until = 0  # frames pushed before the last flush
-        self._state: Literal["new", "open", "ended", "over", "closed"] = "new"
-        self._tasks: TaskGroup | None = None
-        self._scope = anyio.CancelScope()  # around the pump alone, so that closing leaves the owner's task as it is
-        self._sample_shape: tuple[int, ...] | None = None  # of one frame, from the first push
+        self._left = anyio.Event()  # who closes waits here for the end
+        self._walk = Walk(len(row.places))
+        self._under_way: Work | None = None  # with a worker
+        self._chunk: Chunk | None = None  # on its way through the hops; none while the end is
+        self._urgency = Urgency()
+        self._tally = Tally(row.monitor, target_s=options.deadline_s)
+        self._state: Literal["new", "open", "ended", "ending", "over", "closed"] = "new"
+        self._broken: BaseException | None = None  # a defect of ours, or of workers: not a stage's failure
 
     def __repr__(self) -> str:
-        waiting_s = self._intake.frames / self.options.sample_rate
-        return f"<LiveStream {self._state}, {waiting_s:.2f} s waiting, {len(self._events)} events unread>"
+        waiting_s = self._inlet.waiting_frames / self.options.sample_rate
+        return f"<LiveStream {self._state}, {waiting_s:.2f} s waiting, {len(self._outbox)} events unread>"
 
     async def __aenter__(self) -> Self:
         """Begin."""
-        self._tasks = anyio.create_task_group()
-        await self._tasks.__aenter__()
         self._state = "open"
-        self._tasks.start_soon(self._pump)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         """Cancel what still runs and wait until it has stopped."""
-        assert self._tasks is not None
         self._close()
-        with first_error():
-            return await self._tasks.__aexit__(kind, error, trace)
+        with anyio.CancelScope(shield=True):
+            await self._left.wait()
+        if self._broken is not None and error is None:
+            raise self._broken
 
     @property
     def statistics(self) -> StreamStatistics:
         """What became of the samples so far."""
         return StreamStatistics(
-            pushed_frames=self._pushed_frames,
-            waiting_frames=self._intake.frames,
-            dropped_frames=self._dropped_frames,
-            answered_chunks=self._answered_chunks,
-            failed_chunks=self._failed_chunks,
+            pushed_frames=self._inlet.pushed_frames,
+            waiting_frames=self._inlet.waiting_frames,
+            dropped_frames=self._inlet.dropped_frames,
+            answered_chunks=self._tally.answered_chunks,
+            failed_chunks=self._tally.failed_chunks,
         )
+
+    @property
+    def counts(self) -> StreamCounts:
+        """How much it was sent, and how many of its chunks were answered in time, failed or were dropped."""
+        return StreamCounts(self._inlet.pushed_s, self._tally.chunks, self._tally.on_time)
+
+    def use_chunks_of(self, chunk_s: float, *, number: int) -> None:
+        """Cut chunks of `chunk_s` seconds from now on, unless the options fix it; `number` is the stream's own."""
+        begins_s = self._row.clock() - self._inlet.waiting_frames / self.options.sample_rate
+        self._inlet.use_chunks_of(chunk_s, ChunkPlace(number, begins_s))
+        self._taken.tell()  # there may be room for more now
+        self._advance()
+
+    def accept_input(self, accepts: bool) -> None:  # noqa: FBT001 - the one thing it says
+        """Take samples in from now on, or treat them as if there were no room."""
+        self._inlet.is_shut = not accepts
+        self._taken.tell()
+
+    def suspend(self) -> None:
+        """Begin no chunk until `resume`: others need the machine more. What waits, waits, or is dropped by policy."""
+        self._dropped(self._inlet.suspend())
+
+    def resume(self) -> None:
+        """Go on after `suspend`."""
+        self._inlet.is_suspended = False
+        self._advance()
 
     async def push(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - any array
         """Take samples of any length; with the policy `wait`, return when they have been taken in.
@@ -93,37 +121,38 @@ class LiveStream:
         """
         audio = self._checked(samples)
         since_s = self._row.clock() if available_s is None else available_s
-        while self.options.overload == "wait" and audio.frames > (room := self._room):
-            self._take_in(audio.cut(0, room), since_s)
-            audio = audio.cut(room)
-            await self._taken.wait()
-            self._require_open()
-        self._take_or_drop(audio, since_s)
+        while self.options.overload == "wait" and audio.frames > (room := self._inlet.room):
+            if room:
+                self._take_in(audio.cut(0, room), since_s)
+                audio = audio.cut(room)
+            else:
+                await self._taken.wait()
+                self._require_open()
+        self._take_in(audio, since_s)
 
     def push_nowait(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - as above
         """Take samples at once, or raise `Overloaded` where `push` would wait; nothing is then taken."""
         audio = self._checked(samples)
-        if self.options.overload == "wait" and audio.frames > self._room:
-            raise self._overloaded()
-        self._take_or_drop(audio, self._row.clock() if available_s is None else available_s)
+        if self.options.overload == "wait" and audio.frames > self._inlet.room:
+            raise self._inlet.overloaded()
+        self._take_in(audio, self._row.clock() if available_s is None else available_s)
 
     def flush(self) -> None:
         """Process what has been pushed without waiting for a chunk to fill."""
         self._require_open()
-        self._flush_until = self._pushed_frames
-        self._arrived.tell()
+        self._inlet.flush()
+        self._advance()
 
     def end_input(self) -> None:
         """No more samples come: what is there is processed, the last words are said, then the event `end` follows."""
         if self._state == "open":
             self._state = "ended"
-            self._arrived.tell()
+            self._advance()
 
     async def aclose(self) -> None:
         """Stop now: what was not processed is given up, and iterating ends."""
         self._close()
-        while self._state in ("open", "ended"):
-            await self._told.wait()
+        await self._left.wait()
 
     def __aiter__(self) -> Self:
         """Iterate over the events."""
@@ -131,162 +160,139 @@ class LiveStream:
 
     async def __anext__(self) -> StreamEvent:
         """The next event; after `end`, and after the stream was closed, there is none."""
-        while not self._events:
-            if self._state == "new":
+        while not self._outbox:
+            if self._state == "new" or self._broken is not None:
                 self._require_open()
             if self._state in ("over", "closed"):
                 raise StopAsyncIteration
-            await self._told.wait()
-        was_full = len(self._events) >= MAX_UNREAD_EVENTS
-        event = self._events.popleft()
+            await self._outbox.changed()
+        was_full = self._outbox.is_full
+        event = self._outbox.take()
         if was_full:
-            self._arrived.tell()
+            self._advance()
         return event
 
-    # What follows runs in the pump's task, or is called by the above.
+    # What follows is called by the above, and by workers' answers.
 
-    async def _pump(self) -> None:
-        """Answer chunk after chunk until the input has ended, then say what is still owed."""
-        try:
-            with self._scope:
-                while (chunk := await self._next_chunk()) is not None:
-                    await self._answer(chunk)
-                await self._finish()
-                self._state = "over"
-        finally:
-            if self._state != "over":
-                self._state = "closed"
-                for _, __, session in self._row.hops:
-                    session.cancel()
-            self._on_left()
+    def _advance(self) -> None:
+        """Give a worker what comes next, unless it has something, the reader is far behind, or nothing is there."""
+        while self._under_way is None and self._state in ("open", "ended", "ending"):
+            if (step := self._walk.next()) is None:
+                if self._outbox.is_full or not self._begin():
+                    return
+                continue
+            number, payload = step
+            place = self._row.places[number]
+            self._under_way = place.work(payload, self._inlet.cut_s, self._urgency, self._answered)
+            place.workers.submit(self._under_way)
+
+    def _begin(self) -> bool:
+        """Let the next chunk enter the hops, or the end of the input; whether there was one."""
+        if chunk := self._inlet.next_chunk(is_ended=self._state == "ended"):
+            self._urgency = self.options.urgency(chunk.available_s)
+            self._walk.begin(chunk.audio)
             self._taken.tell()
-            self._told.tell()
+        elif self._state == "ended":
+            self._state = "ending"
+            self._urgency = self.options.urgency(self._row.clock(), is_end=True)
+            self._walk.begin(END)
+        else:
+            return False
+        self._chunk = chunk
+        return True
 
-    async def _next_chunk(self) -> Chunk | None:
-        while True:
-            while len(self._events) >= MAX_UNREAD_EVENTS:
-                await self._arrived.wait()
-            taken = self._pushed_frames - self._intake.frames
-            all_there_is = self._state == "ended" or taken < self._flush_until
-            if chunk := self._intake.take(self.options.chunk_frames, all_there_is=all_there_is):
-                self._taken.tell()
-                return chunk
-            if self._state == "ended":
-                return None
-            await self._arrived.wait()
-
-    async def _answer(self, chunk: Chunk) -> None:
-        urgency = Urgency(chunk.available_s + self.options.deadline_s, self.options.priority)
-        outputs = await self._walk([chunk.audio], urgency, first=0)
-        if isinstance(outputs, Failed):
-            self._failed(outputs, chunk.audio)
+    def _answered(self, work: Work) -> None:
+        """A worker has done its part; what it was, and what comes of it, is said, and the next begins."""
+        self._under_way = None
+        if self._state == "closed":
+            self._leave()
             return
-        latency_s = self._row.clock() - chunk.available_s
-        self._row.monitor.answered(latency_s, target_s=self.options.deadline_s)
-        self._answered_chunks += 1
-        for output in outputs:
-            self._emit(event_of(output, chunk.audio, latency_s))
+        try:
+            self._take_answer(work)
+            self._advance()
+        except BaseException as error:  # noqa: BLE001 - nobody awaits this call: it is raised where the stream is used
+            self._broken = error
+            self._close()
 
-    async def _walk(self, payloads: list[Any], urgency: Urgency, *, first: int) -> list[Any] | Failed:
-        """What comes out of the row when these payloads enter it before hop number `first`."""
-        for hop, workers, session in self._row.hops[first:]:
-            outputs: list[Any] = []
-            for payload in payloads:
-                answer = await workers.share(hop.run, HopCall(session, payload), urgency=urgency, cancel=session.cancel)
-                self._row.served(hop, answer)
-                if isinstance(answer.result, Failed):
-                    return answer.result
-                outputs += answer.result
-            payloads = outputs
-        return payloads
+    def _take_answer(self, work: Work) -> None:
+        if isinstance(work.result, Expired):
+            assert self._chunk is not None
+            self._walk.failed()
+            self._dropped([self._inlet.gave_up(self._chunk)])
+            return
+        self._row.served(self._row.places[self._walk.hop].hop, work)
+        outputs = value(work.result)
+        if isinstance(outputs, Failed):
+            self._walk.failed()
+            self._failed(outputs)
+            if self._chunk is not None:
+                return  # it is over; at the end the hops behind are still to be ended
+        else:
+            self._walk.answered(outputs)
+        if self._walk.is_over:
+            self._arrived()
 
-    async def _finish(self) -> None:
-        """End the hops front to back; what one owes still passes those after it."""
-        urgency = Urgency(self._row.clock() + self.options.deadline_s, self.options.priority)
-        end_s = self._pushed_frames / self.options.sample_rate
-        nothing = AudioBuffer.silence(0, self.options.sample_rate, start_s=end_s)
-        for number, (hop, workers, session) in enumerate(self._row.hops):
-            answer = await workers.share(hop.run, HopCall(session, END), urgency=urgency, cancel=session.cancel)
-            owed = answer.result
-            if not isinstance(owed, Failed):
-                owed = await self._walk(owed, urgency, first=number + 1)
-            if isinstance(owed, Failed):
-                self._failed(owed, nothing)
-                continue
-            for output in owed:
-                self._emit(event_of(output, nothing, 0.0))
-        self._emit(StreamEvent(EventType.END, end_s, end_s))
+    def _arrived(self) -> None:
+        """What entered the hops has passed them all: say what came of it."""
+        audio, latency_s = self._audio, 0.0
+        if self._chunk is not None:
+            latency_s = self._row.clock() - self._chunk.available_s
+            self._tally.answered(latency_s)
+        for output in self._walk.outputs:
+            self._outbox.put(events.event_of(output, audio, latency_s))
+        if self._chunk is None:
+            self._outbox.put(StreamEvent(EventType.END, audio.start_s, audio.end_s))
+            self._state = "over"
+            self._leave()
 
-    def _failed(self, failed: Failed, audio: AudioBuffer) -> None:
-        failure = Failure(type(failed.error).__name__, str(failed.error))
-        self._row.monitor.failed()
-        self._failed_chunks += 1
-        self._emit(StreamEvent(EventType.ERROR, audio.start_s, audio.end_s, samples=audio.frames, error=failure))
-
-    def _take_or_drop(self, audio: AudioBuffer, available_s: float) -> None:
-        """Take audio in, and do what the policy says where there is no room."""
-        if self.options.overload == "reject" and audio.frames > self._room:
-            raise self._overloaded()
-        for piece in audio.blocks(self.options.max_buffered_frames / self.options.sample_rate):
-            over = piece.frames - self._room
-            if over > 0 and self.options.overload == "drop_newest":
-                self._drop(Dropped(self._pushed_frames / piece.sample_rate, piece.frames))
-                self._pushed_frames += piece.frames
-                continue
-            if over > 0:
-                self._drop(self._intake.drop(over))
-            self._take_in(piece, available_s)
-
-    def _take_in(self, piece: AudioBuffer, available_s: float) -> None:
-        self._intake.push(piece.placed(self._pushed_frames / piece.sample_rate), available_s)
-        self._pushed_frames += piece.frames
-        self._arrived.tell()
-
-    def _drop(self, dropped: Dropped) -> None:
-        self._row.monitor.dropped()
-        self._dropped_frames += dropped.frames
-        end_s = dropped.start_s + dropped.frames / self.options.sample_rate
-        self._emit(StreamEvent(EventType.DROPPED, dropped.start_s, end_s, samples=dropped.frames))
-
-    def _checked(self, samples: Any) -> AudioBuffer:  # noqa: ANN401 - as in `push`
-        """The samples as a buffer of this stream that nobody else holds."""
-        self._require_open()
-        if isinstance(samples, AudioBuffer):
-            if samples.sample_rate != self.options.sample_rate:
-                raise AudioError(f"the stream has {self.options.sample_rate} Hz, the samples {samples.sample_rate} Hz")
-            samples = samples.samples if samples.pcm16 is None else samples.pcm16
-        audio = AudioBuffer.copied(samples, self.options.sample_rate)
-        shape = audio.shape[1:]
-        if self._sample_shape not in (None, shape):
-            raise AudioError(f"the stream began with frames of shape {self._sample_shape}, these have shape {shape}")
-        self._sample_shape = shape
-        return audio
+    def _failed(self, failed: Failed) -> None:
+        """Say that a stage raised, and count it; at the end of the input that is no chunk's failure."""
+        if self._chunk is not None:
+            self._tally.failed()
+        self._outbox.put(events.failed(failed.error, self._audio))
 
     @property
-    def _room(self) -> int:
-        """How many frames may still be taken in."""
-        return self.options.max_buffered_frames - self._intake.frames
+    def _audio(self) -> AudioBuffer:
+        """What is on its way; at the end of the input that is nothing."""
+        if self._chunk is not None:
+            return self._chunk.audio
+        return AudioBuffer.silence(0, self.options.sample_rate, start_s=self._inlet.pushed_s)
 
-    def _emit(self, event: StreamEvent) -> None:
-        """Add an event; a partial, or a drop right after a drop, takes the place of one that nobody has read."""
-        last = self._events[-1] if self._events else None
-        if last and event.type is last.type is EventType.PARTIAL:
-            self._events.pop()
-        elif last and event.type is last.type is EventType.DROPPED and not round(event.start_s - last.end_s, 6):
-            self._events.pop()
-            event = replace(event, start_s=last.start_s, samples=last.samples + event.samples)
-        self._events.append(event)
-        self._told.tell()
+    def _take_in(self, audio: AudioBuffer, available_s: float) -> None:
+        self._dropped(self._inlet.take(audio, available_s))
+        self._advance()
+
+    def _dropped(self, stretches: Iterable[Dropped]) -> None:
+        for dropped in stretches:
+            self._tally.dropped(is_served=not self._inlet.is_suspended)
+            self._outbox.put(events.dropped(dropped.start_s, dropped.frames, self.options.sample_rate))
+
+    def _checked(self, samples: Any) -> AudioBuffer:  # noqa: ANN401 - as in `push`
+        self._require_open()
+        return self._inlet.checked(samples)
 
     def _close(self) -> None:
-        if self._state in ("open", "ended"):
-            self._scope.cancel()
+        """Stop what is under way, or take it back."""
+        if self._state in ("over", "closed"):
+            return
+        self._state = "closed"
+        for place in self._row.places:
+            place.session.cancel()
+        if self._under_way and self._row.places[self._walk.hop].workers.withdraw(self._under_way):
+            self._under_way = None
+        if self._under_way is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Nothing of the stream is under way any more."""
+        if not self._left.is_set():
+            self._left.set()
+            self._on_left()
+        self._taken.tell()
+        self._outbox.wake()
 
     def _require_open(self) -> None:
+        if self._broken is not None:
+            raise self._broken
         if self._state != "open":
-            state = {"new": "not entered: use it in `async with`", "ended": "at its end: end_input() was called"}
-            raise StreamClosed(f"the stream is {state.get(self._state, 'closed')}")
-
-    def _overloaded(self) -> Overloaded:
-        waiting_s = self._intake.frames / self.options.sample_rate
-        return Overloaded(f"{waiting_s:.1f} s of this stream wait already", retry_after_s=self.options.chunk_s)
+            raise StreamClosed(f"the stream is {_WHY_NOT_OPEN.get(self._state, 'closed')}")

@@ -1,17 +1,16 @@
 """What a live stream is made with, and what it counts."""
 
-import time
-from collections.abc import Callable, Sequence
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, get_args
 
-from engine.shared_calls import Answer
-from engine.workers import Workers
 from modules.audio.buffer import AudioBuffer
-from modules.monitoring.monitor import RealTimePerformanceMonitor
-from modules.stages.hop import Hop, HopSession
+from modules.batching.ready_queue import Urgency
 
 OverloadPolicy = Literal["wait", "reject", "drop_oldest", "drop_newest"]
+
+DEFAULT_CHUNK_S = 0.2
+"""The chunk length that the engine begins with, in seconds: the grain of most recognisers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,8 @@ class StreamOptions:
     """How a stream is treated. `deadline_s` is the chunk latency it asks for, `priority` counts before the deadline.
 
     With more than `max_buffered_s` seconds waiting, `push` waits, raises `Overloaded`, drops the oldest samples, or
-    drops the new ones, by the `overload` policy. `chunk_s` is the chunk length in seconds.
+    drops the new ones, by the `overload` policy. `chunk_s` fixes the chunk length in seconds; where it is `None` the
+    engine chooses, and may change it.
     """
 
     sample_rate: int
@@ -27,36 +27,30 @@ class StreamOptions:
     priority: int = 0
     overload: OverloadPolicy = "wait"
     max_buffered_s: float = 10.0
-    chunk_s: float = 0.2
+    chunk_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name, lowest in (("deadline_s", 0.0), ("max_buffered_s", 0.0), ("chunk_s", 0.0)):
-            if not getattr(self, name) > lowest:
-                raise ValueError(f"{name} must be above {lowest}, got {getattr(self, name)}")
-        if self.overload not in ("wait", "reject", "drop_oldest", "drop_newest"):
+        for name in ("deadline_s", "max_buffered_s", "chunk_s"):
+            value = getattr(self, name)
+            if not (value is None and name == "chunk_s") and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be more than 0 seconds and finite, got {value}")
+        if self.overload not in get_args(OverloadPolicy):
             raise ValueError(f"overload must be wait, reject, drop_oldest or drop_newest, got {self.overload!r}")
         AudioBuffer.check_rate(self.sample_rate)
 
-    @property
-    def max_buffered_frames(self) -> int:
-        """The limit on waiting samples, never less than a chunk."""
-        return round(max(self.max_buffered_s, self.chunk_s) * self.sample_rate)
-
-    @property
-    def chunk_frames(self) -> int:
-        """The length of a chunk in frames."""
-        return max(1, round(self.chunk_s * self.sample_rate))
+    def urgency(self, available_s: float, *, is_end: bool = False) -> Urgency:
+        """How urgent a chunk is whose last sample was there at `available_s`, or the end of the input; that is kept."""
+        may_drop = self.overload == "drop_oldest" and not is_end
+        return Urgency(available_s + self.deadline_s, self.priority, may_drop)
 
 
 @dataclass(frozen=True, slots=True)
-class StreamRow:
-    """The hops a stream's chunks pass, each with the workers it runs on and the stream's own session in it."""
+class StreamCounts:
+    """How much a stream was sent in seconds, and its chunks: answered, failed or dropped, and those on time."""
 
-    hops: Sequence[tuple[Hop, Workers, HopSession]]
-    monitor: RealTimePerformanceMonitor
-    served: Callable[[Hop, Answer[Any]], None] = lambda _hop, _answer: None
-    """Told of every hop: what it waited and what it took."""
-    clock: Callable[[], float] = time.perf_counter
+    pushed_s: float
+    chunks: int
+    on_time: int
 
 
 @dataclass(frozen=True, slots=True)

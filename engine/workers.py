@@ -1,4 +1,4 @@
-"""Worker threads: one dedicated pool that runs short synchronous calls for the event loop, and its inline twin.
+"""Worker threads: one dedicated pool that runs short synchronous calls for the event loop.
 
 What runs next is decided by `ReadyQueue`; here are only the threads and the way back. A call is expected to end soon
 (DESIGN, section 4). Cancelling one that runs tells it to stop and then waits for it: nobody else touches what it uses.
@@ -9,109 +9,46 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 
-from engine.shared_calls import Answer, Raised, SharedCall, call_each, outcomes
-from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency
+from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Work, call_each, outcomes, value
+from modules.batching.ready_queue import FOLDER, BatchPlan, ReadyQueue, Urgency
 
 Result = TypeVar("Result")
 
 _JOIN_S = 5.0  # threads are daemons: one stuck in native code is left behind after this
-_FOLDER_WORK = Urgency()
-_ALONE = "alone"  # the kind of plain calls, each taken by itself
+
+PLAIN = "plain calls"
+"""The kind of calls that share nothing."""
+
+PLAIN_DEADLINE_S = 0.3
+"""When the engine's own errands want to be done by: opening a model, closing a file."""
 
 
 class Workers(Protocol):
-    """What the engine needs of workers."""
+    """What the engine needs of workers. All of it belongs to the event loop's thread."""
 
-    async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
-        """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop."""
+    async def run(
+        self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None, is_folder: bool = False
+    ) -> Result:
+        """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop.
+
+        With `is_folder` it has no deadline: it waits for idle time, and while folder work is paused.
+        """
         ...
 
-    async def share(
-        self,
-        call: SharedCall,
-        payload: object,
-        *,
-        urgency: Urgency = _FOLDER_WORK,
-        cancel: Callable[[], None] | None = None,
-    ) -> Answer[Any]:
-        """What `call` gives for `payload`, run together with other payloads that wait for the same `call`."""
+    def submit(self, work: Work) -> None:
+        """Have the work done; it is told when it is over, never before this returns."""
         ...
 
-
-class InlineWorkers:
-    """Workers that run a call on the spot: for tests and virtual time."""
-
-    async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
-        """The result of `call`; other tasks get their turn first."""
-        del cancel  # a call on the spot cannot be interrupted
-        await anyio.lowlevel.checkpoint()
-        return call()
-
-    async def share(
-        self,
-        call: SharedCall,
-        payload: object,
-        *,
-        urgency: Urgency = _FOLDER_WORK,
-        cancel: Callable[[], None] | None = None,
-    ) -> Answer[Any]:
-        """What `call` gives for `payload` alone."""
-        del urgency, cancel
-        await anyio.lowlevel.checkpoint()
-        (result,) = call([payload])
-        if isinstance(result, Raised):
-            raise result.error
-        return Answer(result, 0.0, 0.0)
-
-
-class _Job:
-    """One payload on its way; `is_claimed` belongs to the pool's lock, `is_over` and `on_over` to the loop's thread."""
-
-    __slots__ = (
-        "call",
-        "calls",
-        "ended_s",
-        "future",
-        "is_claimed",
-        "is_over",
-        "on_over",
-        "payload",
-        "put_s",
-        "result",
-        "taken_s",
-    )
-
-    def __init__(self, call: SharedCall, payload: object, future: "asyncio.Future[Any]") -> None:
-        self.call = call
-        self.payload = payload
-        self.future = future
-        self.is_claimed = False
-        self.is_over = False
-        self.on_over: anyio.Event | None = None
-        self.result: object = None
-        self.put_s = time.perf_counter()
-        self.taken_s = self.ended_s = 0.0
-        self.calls = 1
-
-    def deliver(self) -> None:
-        """Hand the outcome to the waiter, or just say that the call has ended when the waiter was cancelled."""
-        self.is_over = True
-        if self.on_over is not None:
-            self.on_over.set()
-        if self.future.done():  # cancelled
-            return
-        if isinstance(self.result, Raised):
-            self.future.set_exception(self.result.error)
-        else:
-            self.future.set_result(self.result)
+    def withdraw(self, work: Work) -> bool:
+        """Whether the work could be taken back before a worker began it; it is then never told."""
+        ...
 
 
 class WorkerThreads:
@@ -120,30 +57,41 @@ class WorkerThreads:
     Leaving it waits for running calls, which should have been cancelled by then, and ends the threads.
     """
 
-    def __init__(self, count: int, *, name: str = "onbeat-worker") -> None:
-        """Prepare; the threads start on entering. `name` is what thread dumps show, with a number."""
+    def __init__(
+        self, count: int, *, name: str = "onbeat-worker", on_call: Callable[[CallTimes], None] = lambda _: None
+    ) -> None:
+        """Prepare; the threads start on entering. `name` is what thread dumps show, with a number.
+
+        `on_call` is told on the event loop of every call, before those who shared it are.
+        """
         assert count >= 1, count
         self.count = count
+        self.on_call = on_call
         self._name = name
-        self._ready: ReadyQueue[_Job] = ReadyQueue()
-        self._changed = threading.Condition(threading.Lock())  # guards the queue, the claims and the idle count
+        self._ready: ReadyQueue[Work] = ReadyQueue()
+        self._changed = threading.Condition(threading.Lock())  # guards the queue, the claims and the counts
         self._idle = 0
+        self._running = 0
+        self._folder_running = 0
+        self._max_running = count
         self._is_closing = False
-        self._finished: deque[_Job] = deque()
-        self._is_waking = False  # the loop has been told of finished jobs and has not looked yet
+        self._finished: deque[Work | CallTimes] = deque()
+        self._is_waking = False  # the loop has been told of finished work and has not looked yet
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_open = False
 
     def __repr__(self) -> str:
         """A line that says what the pool is doing."""
-        state = "running" if self._loop else "closed"
+        state = "running" if self._is_open else "closed"
         return f"<WorkerThreads {self.count} {self._name}, {state}, {self._idle} idle, {len(self._ready)} waiting>"
 
     async def __aenter__(self) -> Self:
         """Start the threads."""
         self._loop = asyncio.get_running_loop()
+        self._is_open = True
         self._threads = [
-            threading.Thread(target=self._work, name=f"{self._name}-{number}", daemon=True)
+            threading.Thread(target=self._work, args=(number,), name=f"{self._name}-{number}", daemon=True)
             for number in range(self.count)
         ]
         for thread in self._threads:
@@ -154,7 +102,7 @@ class WorkerThreads:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the threads."""
-        self._loop = None
+        self._is_open = False
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
@@ -163,112 +111,161 @@ class WorkerThreads:
 
     @property
     def plan(self) -> BatchPlan:
-        """How many payloads may share a call, by call; it may be swapped while the pool runs."""
+        """How much is taken at once; it may be swapped while the pool runs."""
         return self._ready.plan
 
     @plan.setter
     def plan(self, plan: BatchPlan) -> None:
         with self._changed:
             self._ready.plan = plan
+            self._changed.notify_all()  # folder work may go on
+
+    @property
+    def max_running(self) -> int:
+        """How many of the threads may run calls at once; it may be changed while the pool runs."""
+        return self._max_running
+
+    @max_running.setter
+    def max_running(self, workers: int) -> None:
+        assert 1 <= workers <= self.count, workers
+        with self._changed:
+            self._max_running = workers
+            self._changed.notify_all()
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing runs and nothing waits."""
         return self._idle == self.count and not self._ready
 
-    async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
-        """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop."""
-        job = await self._answered(call_each, call, _ALONE, _FOLDER_WORK, cancel)
-        return job.result  # type: ignore[return-value]  # what `call` gave
+    @property
+    def waiting(self) -> int:
+        """How much work waits for a worker."""
+        return len(self._ready)
 
-    async def share(
-        self,
-        call: SharedCall,
-        payload: object,
-        *,
-        urgency: Urgency = _FOLDER_WORK,
-        cancel: Callable[[], None] | None = None,
-    ) -> Answer[Any]:
-        """What `call` gives for `payload`, run together with other payloads that wait for the same `call`."""
-        job = await self._answered(call, payload, call, urgency, cancel)
-        return Answer(job.result, job.taken_s - job.put_s, job.ended_s - job.taken_s, job.calls)
+    @property
+    def folder_waits(self) -> bool:
+        """Whether work without a deadline waits."""
+        return self._ready.folder_waits
 
-    async def _answered(
-        self, call: SharedCall, payload: object, kind: Hashable, urgency: Urgency, cancel: Callable[[], None] | None
-    ) -> _Job:
-        if self._loop is None:
+    async def run(
+        self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None, is_folder: bool = False
+    ) -> Result:
+        """The result of `call`, or what it raised; when cancelled, `cancel` tells a running call to stop.
+
+        With `is_folder` it has no deadline: it waits for idle time, and while folder work is paused.
+        """
+        over = asyncio.get_running_loop().create_future()
+        urgency = FOLDER_WORK if is_folder else Urgency(time.perf_counter() + PLAIN_DEADLINE_S)
+        work = Work(call_each, call, lambda _: None if over.done() else over.set_result(None), urgency, PLAIN)
+        self.submit(work)
+        try:
+            await over
+        except asyncio.CancelledError:
+            if not self.withdraw(work):
+                await _stopped(work, cancel)
+            raise
+        result: Result = value(work.result)
+        return result
+
+    def submit(self, work: Work) -> None:
+        """Have the work done; it is told when it is over, never before this returns."""
+        if not self._is_open:
             raise RuntimeError("the workers are not running: use them inside their async with block")
-        job = _Job(call, payload, self._loop.create_future())
         with self._changed:
-            self._ready.put(job, kind, urgency)
+            self._ready.put(work, work.kind, work.urgency, home=work.home)
             if self._idle:
                 self._changed.notify()
-        try:
-            await job.future
-        except asyncio.CancelledError:
-            if not self._withdraw(job):
-                await self._stopped(job, cancel)
-            raise
-        return job
 
-    def _withdraw(self, job: _Job) -> bool:
-        """Whether the job could be taken back before a worker began it."""
+    def withdraw(self, work: Work) -> bool:
+        """Whether the work could be taken back before a worker began it; it is then never told."""
         with self._changed:
-            return self._claim(job)
+            return _claim(work)
 
-    def _claim(self, job: _Job) -> bool:
-        was_free = not job.is_claimed
-        job.is_claimed = True
-        return was_free
-
-    async def _stopped(self, job: _Job, cancel: Callable[[], None] | None) -> None:
-        """Tell a running call to stop and wait until it has."""
-        if job.is_over:
-            return
-        job.on_over = anyio.Event()
-        if cancel is not None:
-            cancel()
-        with anyio.CancelScope(shield=True):
-            await job.on_over.wait()
-
-    def _work(self) -> None:
-        while jobs := self._next():
-            taken_s = time.perf_counter()
-            results = outcomes(jobs[0].call, [job.payload for job in jobs])
+    def _work(self, number: int) -> None:
+        while works := self._next(number):
+            taken_s, cpu_s = time.perf_counter(), time.thread_time()
+            results = outcomes(works[0].call, [work.payload for work in works])
             ended_s = time.perf_counter()
-            for job, result in zip(jobs, results, strict=True):
-                job.result, job.taken_s, job.ended_s, job.calls = result, taken_s, ended_s, len(jobs)
-            self._finish(jobs)
-            del jobs, results  # a waiting worker must not keep the last ones alive
+            times = CallTimes(works[0].kind, len(works), ended_s - taken_s, time.thread_time() - cpu_s)
+            for work, result in zip(works, results, strict=True):
+                work.result, work.taken_s, work.ended_s, work.calls = result, taken_s, ended_s, len(works)
+            self._finish(works, times)
+            del works, results  # a waiting worker must not keep the last ones alive
 
-    def _next(self) -> list[_Job]:
-        """The jobs to run together, when there are any; none when the pool is closing."""
+    def _next(self, number: int) -> list[Work]:
+        """The work to do together, when there is any; none when the pool is closing."""
         with self._changed:
             while True:
-                while not self._ready:
-                    if self._is_closing:
-                        return []
-                    self._idle += 1
-                    self._changed.wait()
-                    self._idle -= 1
-                if jobs := [job for job in self._ready.take(1 + self._idle) if self._claim(job)]:
-                    return jobs
+                if (free := self._max_running - self._running) > 0:
+                    now_s = time.perf_counter()
+                    taken = self._ready.take(free, now_s=now_s, folder_running=self._folder_running, home=number)
+                    if expired := [work for work in taken.expired if _claim(work)]:
+                        self._give_up(expired, now_s)
+                    if works := [work for work in taken.batch if _claim(work)]:
+                        self._running += 1
+                        self._folder_running += taken.is_folder
+                        return works
+                    if taken.batch or taken.expired:
+                        continue
+                if self._is_closing:
+                    return []
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
 
-    def _finish(self, jobs: list[_Job]) -> None:
-        """Queue the outcomes for the loop; one wake-up delivers all that are waiting."""
-        self._finished.extend(jobs)
+    def _give_up(self, works: list[Work], now_s: float) -> None:
+        for work in works:
+            work.result, work.taken_s, work.ended_s = Expired(), now_s, now_s
+        self._tell(works)
+
+    def _finish(self, works: list[Work], times: CallTimes) -> None:
+        with self._changed:
+            self._running -= 1
+            self._folder_running -= works[0].urgency.deadline_s == FOLDER
+        self._tell([times, *works])
+
+    def _tell(self, what: Sequence[Work | CallTimes]) -> None:
+        """Queue what is to be told on the loop; one wake-up delivers all that waits."""
+        self._finished.extend(what)
         if self._is_waking:
             return
         self._is_waking = True
+        assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            jobs[0].future.get_loop().call_soon_threadsafe(self._deliver)
+            self._loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
-        self._is_waking = False  # before looking: a job that finishes from now on wakes the loop again
-        while self._finished:
-            self._finished.popleft().deliver()
+        self._is_waking = False  # before looking: work that ends from now on wakes the loop again
+        try:
+            while self._finished:
+                told = self._finished.popleft()
+                if isinstance(told, Work):
+                    told.end()
+                else:
+                    self.on_call(told)
+        finally:
+            if self._finished:  # telling one of them raised: the others are still told
+                self._tell(())
 
     def _join(self) -> None:
         deadline_s = time.monotonic() + _JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
+
+
+def _claim(work: Work) -> bool:
+    was_free = not work.is_claimed
+    work.is_claimed = True
+    return was_free
+
+
+async def _stopped(work: Work, cancel: Callable[[], None] | None) -> None:
+    """Tell running work to stop and wait until it has."""
+    if work.is_over:
+        return
+    over = anyio.Event()
+    work.told = lambda _: over.set()
+    if cancel is not None:
+        cancel()
+    with anyio.CancelScope(shield=True):
+        await over.wait()

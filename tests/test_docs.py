@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import known_settings
+from engine.stage_config import known_keys
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -62,7 +63,7 @@ def test_settings_in_the_documents_exist() -> None:
     text = "".join(document.read_text() for document in DOCUMENTS)
     variables = {name.lower() for name in re.findall(r"\bONBEAT_([A-Z0-9_]+[A-Z0-9])", text)}
     assert keys
-    assert keys | variables <= set(known_settings()) | {"config"}
+    assert keys | variables <= set(known_settings()) | {"config"} | known_keys()
 
 
 def test_options_in_the_guide_exist() -> None:

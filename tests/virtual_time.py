@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from engine.shared_calls import Answer, Raised, SharedCall
+from engine.shared_calls import Work, outcomes
 from modules.batching.ready_queue import Urgency
 
 Result = TypeVar("Result")
@@ -73,26 +73,37 @@ class SlowWorkers:
         self.cancelled = 0
         self.urgencies: list[Urgency] = []
 
-    async def run(self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None) -> Result:
+    async def run(
+        self, call: Callable[[], Result], *, cancel: Callable[[], None] | None = None, is_folder: bool = False
+    ) -> Result:
         """The result of `call`, after a while."""
+        del is_folder
         await self._take_time(cancel)
         return call()
 
-    async def share(
-        self,
-        call: SharedCall,
-        payload: object,
-        *,
-        urgency: Urgency | None = None,
-        cancel: Callable[[], None] | None = None,
-    ) -> Answer[Any]:
-        """What `call` gives for `payload` alone, after a while."""
-        self.urgencies.append(urgency or Urgency())
-        service_s = await self._take_time(cancel)
-        (result,) = call([payload])
-        if isinstance(result, Raised):
-            raise result.error
-        return Answer(result, 0.0, service_s)
+    def submit(self, work: Work) -> None:
+        """Do the work, alone, after a while."""
+        self.urgencies.append(work.urgency)
+        seconds = self._chance.random() * self._max_s
+        self.under_way += 1
+        asyncio.get_running_loop().call_later(seconds, self._do, work)
+
+    def withdraw(self, work: Work) -> bool:
+        """Whether it was not done yet."""
+        if work.is_claimed:
+            return False
+        work.is_claimed = True
+        self.under_way -= 1
+        self.cancelled += 1
+        return True
+
+    def _do(self, work: Work) -> None:
+        if work.is_claimed:
+            return
+        work.is_claimed = True
+        self.under_way -= 1
+        (work.result,) = outcomes(work.call, [work.payload])
+        work.end()
 
     async def _take_time(self, cancel: Callable[[], None] | None) -> float:
         seconds = self._chance.random() * self._max_s

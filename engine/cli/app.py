@@ -11,6 +11,10 @@ from typer.core import TyperGroup
 from engine.cli.config import config_app
 from engine.cli.doctor import doctor_command
 from engine.cli.exits import Exit
+from engine.cli.jobs import jobs_app
+from engine.cli.models import models_app
+from engine.cli.plan import plan_command
+from engine.cli.replay import replay_command
 from engine.cli.run import run_command
 from engine.cli.signals import Interrupted
 from engine.cli.stream import stream_command
@@ -56,8 +60,12 @@ app = typer.Typer(
 )
 app.command("run")(run_command)
 app.command("stream")(stream_command)
+app.command("plan")(plan_command)
+app.command("replay")(replay_command)
 app.command("doctor")(doctor_command)
+app.add_typer(jobs_app, name="jobs")
 app.add_typer(config_app, name="config")
+app.add_typer(models_app, name="models")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's own signature

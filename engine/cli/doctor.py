@@ -15,6 +15,7 @@ from rich.text import Text
 from engine.cli.config import ConfigFile
 from engine.config import BatchProcessingConfig
 from engine.config_sources import load_config
+from engine.learnt_costs import LearntCosts, NothingLearnt
 from engine.version import __version__
 from modules.errors import ConfigError, ModelError
 from modules.models.onnx import providers
@@ -44,6 +45,18 @@ class RecogniserFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class LearntFinding:
+    """What calls of a model cost on this machine: in calls as large as the knee, and how many a worker answers."""
+
+    model: str
+    chunks: str
+    knee: int
+    p50_ms: float
+    p99_ms: float
+    chunks_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class DoctorReport:
     """What the doctor saw. A decoder or a package that is `None` is not there; otherwise it is a version or a path."""
 
@@ -60,6 +73,8 @@ class DoctorReport:
     model_folders: tuple[ModelFolder, ...]
     decoders: Mapping[str, str | None]
     onnx_providers: tuple[str, ...]
+    learnt: tuple[LearntFinding, ...]
+    nothing_learnt: str | None
     packages: Mapping[str, str | None]
 
 
@@ -85,6 +100,7 @@ def examine(config_file: Path | None = None) -> DoctorReport:
     """Look at this installation and this machine."""
     settings, file, error = _settings(config_file)
     installed, cpus, memory = installation(), effective_cpus(), effective_memory()
+    learnt, nothing_learnt = _learnt()
     return DoctorReport(
         onbeat=__version__,
         python=f"{installed.implementation} {installed.python}",
@@ -99,6 +115,8 @@ def examine(config_file: Path | None = None) -> DoctorReport:
         model_folders=_model_folders(settings),
         decoders=_decoders(installed),
         onnx_providers=_onnx_providers(),
+        learnt=learnt,
+        nothing_learnt=nothing_learnt,
         packages={package.name: package.version for package in installed.packages},
     )
 
@@ -114,6 +132,8 @@ def rows(report: DoctorReport) -> list[tuple[str, str]]:
         *(("Vosk models", _folder_line(looked)) for looked in report.model_folders),
         *(("decoders", _line(name, found)) for name, found in report.decoders.items()),
         *(("ONNX providers", name) for name in report.onnx_providers),
+        *(("learnt", _learnt_line(found)) for found in report.learnt),
+        *((("learnt", report.nothing_learnt),) if report.nothing_learnt else ()),
         *(("packages", _line(name, version)) for name, version in report.packages.items()),
     ]
 
@@ -149,6 +169,23 @@ def _onnx_providers() -> tuple[str, ...]:
         return providers()
     except ImportError:
         return ()
+
+
+def _learnt() -> tuple[tuple[LearntFinding, ...], str | None]:
+    """What earlier runs measured, or why there is nothing."""
+    try:
+        costs = LearntCosts.usual().read()
+    except NothingLearnt as why:
+        return (), str(why)
+    found = [cost for key in costs.keys if (cost := costs.learnt(key))]
+    return tuple(
+        LearntFinding(c.key.model, c.key.shape, c.batch, c.p50_s * 1e3, c.p99_s * 1e3, c.per_s) for c in found
+    ), None
+
+
+def _learnt_line(found: LearntFinding) -> str:
+    calls = f"calls of {found.knee}: {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms"
+    return f"{found.model}, {found.chunks}: {calls}, {found.chunks_per_s:,.0f} a second and worker"
 
 
 def _model_folders(settings: BatchProcessingConfig) -> tuple[ModelFolder, ...]:

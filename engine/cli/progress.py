@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from engine.cli.terminal import shares_terminal
+from engine.jobs.request import Notice
 from modules.results import FileResult, Status
 
 _SHOWN_FILES = 6
@@ -38,6 +41,8 @@ class Tally:
     def __init__(self) -> None:
         """Start the clock."""
         self.counts = dict.fromkeys(Status, 0)
+        self.kept = 0
+        self.recognised = 0
         self.current: dict[Path, float] = {}
         self.finished_audio_s = 0.0
         self.first: list[FileResult] = []
@@ -78,13 +83,24 @@ class Tally:
             message = result.error.message
             self.tell(f"{result.status}: {message if result.path in message else f'{result.path}: {message}'}")
 
+    def noticed(self, notice: Notice) -> None:
+        """Something about the job as a whole is told; what an earlier run has done is counted."""
+        self.counts[Status.OK] += notice.ok
+        self.counts[Status.FAILED] += notice.failed
+        self.counts[Status.SKIPPED] += notice.skipped
+        self.kept += notice.ok + notice.failed + notice.skipped
+        if notice.text:
+            self.tell(notice.text)
+
     def count(self, result: FileResult) -> None:
         """Take an input's end into the tally."""
         self.current.pop(Path(result.path), None)
         self.counts[result.status] += 1
         self.finished_audio_s += result.duration_s
-        if result.status is Status.OK and len(self.first) < KEPT_RESULTS:
-            self.first.append(result)
+        if result.status is Status.OK:
+            self.recognised += 1
+            if len(self.first) < KEPT_RESULTS:
+                self.first.append(result)
 
     def tell(self, line: str) -> None:
         """Write one line to stderr, whole."""
@@ -93,7 +109,8 @@ class Tally:
     def line(self) -> str:
         """The state in one line."""
         failed, skipped = self.counts[Status.FAILED], self.counts[Status.SKIPPED]
-        odd = "".join(f", {count} {word}" for count, word in ((failed, "failed"), (skipped, "skipped")) if count)
+        parts = ((failed, "failed"), (skipped, "skipped"), (self.kept, "done before"))
+        odd = "".join(f", {count} {word}" for count, word in parts if count)
         minutes = f"{self.audio_s / 60:.1f} min of audio"
         return f"{self.done} files done{odd}; {minutes}, {self.realtime_factor:.1f}x real time"
 
@@ -108,7 +125,7 @@ class PlainProgress(Tally):
 
 
 class JsonProgress(Tally):
-    """A JSON object a line, with its `type`: `started`, `finished`."""
+    """A JSON object a line, with its `type`: `started`, `finished`, `kept` or `notice`."""
 
     def heard(self, path: Path, audio_s: float) -> None:
         """Tell that work on an input begins."""
@@ -129,6 +146,14 @@ class JsonProgress(Tally):
             realtime_factor=round(self.realtime_factor, 3),
         )
 
+    def noticed(self, notice: Notice) -> None:
+        """What is told is an object of the type `notice`; inputs that are done before, one of the type `kept`."""
+        super().noticed(replace(notice, text=""))
+        if notice.text:
+            self._tell_json(type="notice", message=notice.text)
+        else:
+            self._tell_json(type="kept", ok=notice.ok, failed=notice.failed, skipped=notice.skipped, files=self.done)
+
     def _tell_json(self, **fields: object) -> None:
         self.tell(json.dumps(fields, ensure_ascii=True))
 
@@ -140,7 +165,13 @@ class RichProgress(Tally):
         """Prepare the display."""
         super().__init__()
         self._spinner = Spinner("dots")
-        self._live = Live(get_renderable=self._draw, console=Console(stderr=True), refresh_per_second=8, transient=True)
+        self._live = Live(
+            get_renderable=self._draw,
+            console=Console(stderr=True),
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=shares_terminal(),
+        )
 
     def __enter__(self) -> Self:
         """Begin to show."""

@@ -1,27 +1,21 @@
 """`onbeat run`: recordings in, transcripts out."""
 
-import shutil
-import sys
-from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.cli.config import ConfigFile
-from engine.cli.exits import Exit
+from engine.cli.dashboard import DashboardWish
+from engine.cli.folder_run import Order, carry_out
 from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskModel, WorkerCount
-from engine.cli.native import quiet_libraries
-from engine.cli.progress import ProgressKind, Tally, progress
-from engine.cli.signals import Interrupted, run_interruptible
+from engine.cli.progress import ProgressKind
+from engine.cli.run_options import Isolate, MaxAttempts, MaxFileSeconds, Overwrite, Resume, RetryFailed, Watch
 from engine.config_sources import load_config
-from engine.jobs.outputs import RESULTS_NAME, OutputFolder
-from engine.jobs.run import JobOutput, JobRequest
-from engine.processor import AsyncAudioProcessor
+from engine.jobs.place import Start
+from engine.jobs.request import JobRequest
 from modules.audio.formats import TranscriptFormat
 from modules.errors import ConfigError
-from modules.results import Status, Summary
-from modules.results_json import file_from_json
 
 _OUTPUT = "Output"
 
@@ -51,17 +45,22 @@ def run_command(
     word_times: Annotated[
         bool, typer.Option("--word-times", help="One line, row or subtitle a word.", rich_help_panel=_OUTPUT)
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace results that are there already.", rich_help_panel=_OUTPUT)
-    ] = False,
     show: Annotated[
         ProgressKind, typer.Option("--progress", help="How progress is shown on stderr.", rich_help_panel=_OUTPUT)
     ] = ProgressKind.AUTO,
+    dashboard: DashboardWish = False,
     recursive: Annotated[bool, typer.Option(help="Look into folders in folders.")] = True,
     glob: Annotated[
         str | None, typer.Option("--glob", help="Only files whose name matches, such as '*.wav'.", show_default=False)
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first file that fails.")] = False,
+    resume: Resume = True,
+    overwrite: Overwrite = False,
+    retry_failed: RetryFailed = False,
+    watch: Watch = False,
+    max_attempts: MaxAttempts = None,
+    max_file_s: MaxFileSeconds = None,
+    isolate: Isolate = None,
     workers: WorkerCount = None,
     asr: Asr = None,
     vosk_model: VoskModel = None,
@@ -89,6 +88,9 @@ def run_command(
         "segmenting": segmenting,
         "channel": channel,
         "workers": workers,
+        "max_attempts": max_attempts,
+        "max_file_s": max_file_s,
+        "isolate": isolate,
     }
     loaded = load_config(arguments, config_file=config)
     request = JobRequest(
@@ -99,72 +101,11 @@ def run_command(
         fail_fast=fail_fast,
         word_times=word_times,
         exclude=output,
+        retry_failed=retry_failed,
+        watch=watch,
     )
-    request.check()
-    target = _target(output, chosen, overwrite=overwrite)
-
-    with quiet_libraries(wanted=loaded.config.vosk_log_level >= 0):
-        tally = progress(show)
-
-        async def main() -> Summary:
-            async with AsyncAudioProcessor(loaded.config) as processor:
-                with tally:
-                    return await processor.run_job(request, target, tally)
-
-        try:
-            summary = run_interruptible(main)
-        except Interrupted:
-            if output is not None and (output / RESULTS_NAME).exists():
-                typer.echo(f"what was finished is in {output / RESULTS_NAME}", err=True)
-            raise
-    if output is not None:
-        _show(tally)
-    _report(summary, output)
-    raise typer.Exit(_exit_code(summary, paths))
-
-
-class StandardOutput:
-    """A job's output without a folder: JSON lines for programs, text for people, or one transcript format."""
-
-    def __init__(self, *, as_text: bool) -> None:
-        """Write JSON lines, or the text of each recording when `as_text`."""
-        self._as_text = as_text
-
-    def write(self, relative: PurePath, text: str) -> None:
-        """Print a transcript."""
-        del relative
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-    def append(self, line: str) -> None:
-        """Print a line of results."""
-        if not self._as_text:
-            sys.stdout.write(f"{line}\n")
-        elif line.startswith('{"type":"file"'):
-            result = file_from_json(line)
-            if result.status is Status.OK:
-                sys.stdout.write(f"{result.path}\n  {result.text or '(nothing was said)'}\n")
-        sys.stdout.flush()
-
-    def close(self) -> None:
-        """Stdout stays open."""
-
-
-class _OneFormat(StandardOutput):
-    """Only the transcripts go to stdout."""
-
-    def append(self, line: str) -> None:
-        """No JSON between subtitles."""
-
-
-def _target(output: Path | None, formats: Sequence[TranscriptFormat], *, overwrite: bool) -> JobOutput:
-    if output is not None:
-        folder = OutputFolder(output, overwrite=overwrite)
-        folder.prepare()
-        return folder
-    if len(formats) > 1:
-        raise ConfigError("several formats need a folder to go to: add -o DIR")
-    return _OneFormat(as_text=False) if formats else StandardOutput(as_text=sys.stdout.isatty())
+    start = Start.of(resume=resume, overwrite=overwrite)
+    raise typer.Exit(carry_out(Order(loaded.config, request, output, start, show, dashboard)))
 
 
 def _formats(text: str | None, *, default: list[TranscriptFormat]) -> list[TranscriptFormat]:
@@ -175,36 +116,3 @@ def _formats(text: str | None, *, default: list[TranscriptFormat]) -> list[Trans
         if name not in list(TranscriptFormat):
             raise ConfigError(f"unknown format {name!r}; there are {', '.join(TranscriptFormat)}")
     return [TranscriptFormat(name) for name in names]
-
-
-def _show(tally: Tally) -> None:
-    """The first transcripts, a line each, in the order in which they were finished."""
-    width = max(40, shutil.get_terminal_size((120, 24)).columns)
-    for result in tally.first:
-        typer.echo(_clipped(f"{result.path} ({result.duration_s:.1f} s, {result.backend}): {result.text}", width))
-    if (more := tally.counts[Status.OK] - len(tally.first)) > 0:
-        typer.echo(f"and {more} more")
-
-
-def _clipped(line: str, width: int) -> str:
-    return line if len(line) <= width else f"{line[: width - 3]}..."
-
-
-def _report(summary: Summary, output: Path | None) -> None:
-    """The summary in words: on stdout when the results are in a folder, else on stderr beside them."""
-    place = f"; results in {output / RESULTS_NAME}" if output else ""
-    typer.echo(
-        f"{summary.files} files: {summary.ok} ok, {summary.failed} failed, {summary.skipped} skipped; "
-        f"{summary.audio_s:.1f} s of audio in {summary.wall_s:.1f} s, {summary.realtime_factor:.1f}x real time{place}",
-        err=output is None,
-    )
-
-
-def _exit_code(summary: Summary, paths: Sequence[Path]) -> Exit:
-    if summary.failed:
-        return Exit.SOME_FAILED
-    if summary.ok:
-        return Exit.WELL
-    where = ", ".join(str(path) for path in paths)
-    typer.echo(f"onbeat: error: no recording found in {where}: {summary.skipped} files looked at", err=True)
-    return Exit.FAILED

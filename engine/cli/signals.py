@@ -9,11 +9,15 @@ from typing import TypeVar
 import anyio
 
 from engine.cli.exits import Exit
+from engine.cli.terminal import show_cursor
 from engine.failures import first_error
 from modules.errors import OnbeatError
 
 GRACE_S = 1.5
 """What native code gets to come back in, such as a model that is being loaded; then the program ends without it."""
+
+DRAIN_S = 0.5
+"""What recordings in hand get to come to their end; then what they have finished is saved and the rest given up."""
 
 _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
@@ -28,12 +32,15 @@ class Interrupted(OnbeatError):
         self.code = code
 
 
-def run_interruptible(main: Callable[[], Awaitable[Answer]]) -> Answer:
-    """The answer of `main`, run in an event loop. Raises `Interrupted` when a signal ended it, after its clean-up."""
-    return anyio.run(_guarded, main)
+def run_interruptible(main: Callable[[], Awaitable[Answer]], *, drain: Callable[[], None] | None = None) -> Answer:
+    """The answer of `main`, run in an event loop. Raises `Interrupted` when a signal ended it, after its clean-up.
+
+    With `drain` it is told first to begin nothing more, and is cancelled if it is not over `DRAIN_S` later.
+    """
+    return anyio.run(_guarded, main, drain)
 
 
-async def _guarded(main: Callable[[], Awaitable[Answer]]) -> Answer:
+async def _guarded(main: Callable[[], Awaitable[Answer]], drain: Callable[[], None] | None) -> Answer:
     code: Exit | None = None
 
     async def watch(scope: anyio.CancelScope) -> None:
@@ -43,8 +50,12 @@ async def _guarded(main: Callable[[], Awaitable[Answer]]) -> Answer:
                 if code is not None:
                     _leave(code)
                 code = _CODES[received]
-                scope.cancel()
                 tasks.start_soon(_leave_after_grace, code)
+                if drain is None:
+                    scope.cancel()
+                else:
+                    drain()
+                    tasks.start_soon(_cancel_later, scope)
 
     with first_error():
         async with anyio.create_task_group() as tasks:
@@ -57,6 +68,11 @@ async def _guarded(main: Callable[[], Awaitable[Answer]]) -> Answer:
     return answer
 
 
+async def _cancel_later(scope: anyio.CancelScope) -> None:
+    await anyio.sleep(DRAIN_S)
+    scope.cancel()
+
+
 async def _leave_after_grace(code: Exit) -> None:
     await anyio.sleep(GRACE_S)
     _leave(code)
@@ -66,4 +82,5 @@ def _leave(code: Exit) -> None:
     """End at once: every line of results that was written is whole, and child processes end with their pipes."""
     sys.stdout.flush()
     sys.stderr.flush()
+    show_cursor()
     os._exit(code)

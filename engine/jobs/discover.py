@@ -7,9 +7,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from engine.jobs.content import FileFacts
 from engine.jobs.name_pattern import NamePattern
 from modules.audio.sniff import HEAD_BYTES, container_of, has_audio_suffix
 from modules.errors import ConfigError
@@ -23,13 +24,14 @@ class Found:
     """An input of a run: a file to attempt, or one whose `verdict` is known without decoding it.
 
     `root` is the folder named by the user that it was found under, or the folder of a file named by the user;
-    `explicit` says which of the two it is.
+    `explicit` says which of the two it is. `facts` are what the file system said of a file to attempt.
     """
 
     path: Path
     root: Path
     explicit: bool = False
     verdict: FileResult | None = None
+    facts: FileFacts | None = field(default=None, compare=False)
 
     @property
     def is_recording(self) -> bool:
@@ -113,7 +115,7 @@ class _Walk:
             except OSError as error:
                 yield _refused(folder, root, Status.FAILED, _failure(error, "cannot list this folder"))
                 continue
-            for name in listing.files:
+            for name in listing.files():
                 path = folder / name
                 if self._pattern is None or self._pattern.matches(path.relative_to(root)):
                     yield _judged(path, root)
@@ -135,43 +137,54 @@ class _Walk:
                     files.append(entry.name)
         files.sort(key=os.fsencode)
         folders.sort(key=lambda folder: (folder[0], os.fsencode(folder[1])))
-        return _Listing(files, [name for _, name in folders])
+        return _Listing(b"\0".join(map(os.fsencode, files)), [name for _, name in folders])
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
-    files: list[str]
+    """One folder: the names of its files in one piece, since there may be very many, and those of its folders."""
+
+    names: bytes
     folders: list[str]
+
+    def files(self) -> Iterator[str]:
+        """The names of its files, one after the other."""
+        start = 0
+        while start < len(self.names):
+            end = self.names.find(b"\0", start)
+            end = len(self.names) if end < 0 else end
+            yield os.fsdecode(self.names[start:end])
+            start = end + 1
 
 
 def _named(path: Path) -> Found:
     """A file given by name: attempted whatever it is called, unless it is no regular file."""
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except OSError as error:
         return _refused(path, path.parent, Status.FAILED, _failure(error, "cannot read this file"), explicit=True)
-    if not stat.S_ISREG(mode):
-        failure = Failure("NotAFile", f"{_kind(mode)} cannot be read as a recording; give a file")
+    if not stat.S_ISREG(status.st_mode):
+        failure = Failure("NotAFile", f"{_kind(status.st_mode)} cannot be read as a recording; give a file")
         return _refused(path, path.parent, Status.FAILED, failure, explicit=True)
-    return Found(path, path.parent, explicit=True)
+    return Found(path, path.parent, explicit=True, facts=FileFacts.of(status))
 
 
 def _judged(path: Path, root: Path) -> Found:
     """A file met in a folder: to be attempted if it is likely to be a recording."""
     named_like_audio = has_audio_suffix(path.name)
     try:
-        reason = _why_not_audio(path, named_like_audio=named_like_audio)
+        status = path.stat()
+        reason = _why_not_audio(path, status.st_mode, named_like_audio=named_like_audio)
     except OSError as error:
         if named_like_audio:
             return _refused(path, root, Status.FAILED, _failure(error, "cannot read this file"))
         reason = f"not audio by its name, and its first bytes cannot be read: {_reason(error)}"
     if reason is not None:
         return _refused(path, root, Status.SKIPPED, Failure("NotAudio", reason))
-    return Found(path, root)
+    return Found(path, root, facts=FileFacts.of(status))
 
 
-def _why_not_audio(path: Path, *, named_like_audio: bool) -> str | None:
-    mode = path.stat().st_mode
+def _why_not_audio(path: Path, mode: int, *, named_like_audio: bool) -> str | None:
     if not stat.S_ISREG(mode):
         return f"not audio: {_kind(mode)}"
     if named_like_audio:

@@ -6,15 +6,17 @@
 import os
 import unicodedata
 from collections.abc import Sequence
-from contextlib import suppress
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path, PurePath
 
+from engine.jobs.digest_set import DigestSet
 from engine.jobs.discover import Found
+from engine.jobs.results_file import ResultsFile
+from engine.jobs.whole_files import PARTIAL_SUFFIX, create, replace_whole, sync_folder
 from modules.errors import OutputError
 
 RESULTS_NAME = "results.jsonl"
-PARTIAL_SUFFIX = ".partial"
 MAX_NAME_BYTES = 255 - len("." + PARTIAL_SUFFIX)  # of what file systems allow, less what writing beside adds
 
 
@@ -31,9 +33,10 @@ class OutputNames:
         self._formats = tuple(formats)
         self._several_inputs = several_inputs
         self._root_names: dict[Path, str] = {}
-        self._files = {_key(PurePath(RESULTS_NAME))}
-        self._folders: set[str] = set()
-        self._next: dict[str, int] = {}  # where to go on counting, so that a thousand of one name do not start at 1
+        self._files = DigestSet()
+        self._files.add(_key(PurePath(RESULTS_NAME)))
+        self._folders = DigestSet()
+        self._next: dict[bytes, int] = {}  # where to go on counting, so that a thousand of one name do not start at 1
 
     def claim(self, found: Found) -> tuple[PurePath, ...]:
         """The relative paths for `found` in the order of the formats; ask once for each input, in their order."""
@@ -42,11 +45,13 @@ class OutputNames:
         wanted = _key(folder / name)
         for number in count(self._next.get(wanted, 1)):
             paths = tuple(folder / _file_name(name, number, fmt) for fmt in self._formats)
-            keys = {_key(path) for path in paths}
-            if keys.isdisjoint(self._files) and keys.isdisjoint(self._folders):
+            keys = [_key(path) for path in paths]
+            if not any(key in self._files or key in self._folders for key in keys):
                 break
-        self._next[wanted] = number + 1
-        self._files |= keys
+        if number > 1:
+            self._next[wanted] = number + 1
+        for key in keys:
+            self._files.add(key)
         return paths
 
     def _folder(self, found: Found) -> PurePath:
@@ -82,14 +87,16 @@ class OutputNames:
 class OutputFolder:
     """The folder a run writes into. Whatever happens, a file in it is whole or absent, and each result line whole."""
 
-    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
+        """Write into `path`; with `resume` its results may be there already and are gone on from."""
         self.path = Path(path)
         self._overwrite = overwrite
-        self._results: int | None = None  # file descriptor
-        self._results_bytes = 0
+        self._resume = resume
+        self._touched: set[Path] = set()
+        self.results = ResultsFile(self.path / RESULTS_NAME, overwrite=overwrite, resume=resume)
 
     def __repr__(self) -> str:
-        return f"<OutputFolder {str(self.path)!r}, {self._results_bytes} bytes of results>"
+        return f"<OutputFolder {str(self.path)!r}, {self.results.size_bytes} bytes of results>"
 
     def prepare(self) -> None:
         """Make the folder and see that it can be written to. Call it before any work is done.
@@ -99,74 +106,70 @@ class OutputFolder:
         probe = self.path / f".onbeat-{os.getpid()}{PARTIAL_SUFFIX}"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            os.close(_create(probe))
+            os.close(create(probe))
             probe.unlink()
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot write to the output folder {self.path}: {_reason(error)}") from error
-        if not self._overwrite and os.path.lexists(self.path / RESULTS_NAME):
+        if not self._overwrite and not self._resume and os.path.lexists(self.path / RESULTS_NAME):
             raise _already_there(self.path / RESULTS_NAME)
 
-    def write(self, relative: PurePath, text: str) -> Path:
+    def write(self, relative: PurePath, text: str, *, owned: bool = False) -> Path:
         """Write a file below the folder, beside its place first and then renamed into it; returns where it is.
 
-        Raises `OutputError` when it cannot be written, or is there already and not to be overwritten.
+        Raises `OutputError` when it cannot be written, or is there already and not to be overwritten: it is neither
+        `owned` by this job nor, where a job is resumed, the very same.
         """
         assert not relative.is_absolute(), relative
         assert ".." not in relative.parts, relative
-        target = self.path / relative
-        partial = target.with_name(f".{target.name}{PARTIAL_SUFFIX}")
-        if not self._overwrite and os.path.lexists(target):
-            raise _already_there(target)
+        target, content = self.path / relative, _encoded(text)
         try:
+            if not self._overwrite and not owned and os.path.lexists(target):
+                if self._resume and target.is_file() and target.read_bytes() == content:
+                    return target
+                raise _already_there(target)
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                _write_whole(partial, _encoded(text))
-                partial.replace(target)
-            except BaseException:
-                with suppress(OSError):
-                    partial.unlink()
-                raise
+            replace_whole(target, content)
         except OSError as error:
+            if isinstance(error, OutputError):
+                raise
             raise OutputError(f"cannot write {target}: {_reason(error)}") from error
+        self._touched.update(self.path / folder for folder in relative.parents)
         return target
+
+    def has(self, relative: PurePath) -> bool:
+        """Whether there is such a file below the folder."""
+        return os.path.lexists(self.path / relative)
 
     def append(self, line: str) -> None:
         """Add a line to `results.jsonl`, whole or not at all. Raises `OutputError` when it cannot."""
         assert "\n" not in line, line
-        content = _encoded(line + "\n")
         try:
-            if self._results is None:
-                self._results = self._open_results()
-            _append_whole(self._results, content, self._results_bytes)
+            self.results.append(_encoded(line + "\n"))
         except OSError as error:
             raise OutputError(f"cannot write {self.path / RESULTS_NAME}: {_reason(error)}") from error
-        self._results_bytes += len(content)
+
+    def sync(self) -> None:
+        """The names of all files written so far are on the disk. Raises `OutputError` when they cannot be."""
+        touched, self._touched = self._touched, set()
+        try:
+            for folder in touched:
+                sync_folder(folder)
+        except OSError as error:
+            raise OutputError(f"cannot write to {self.path}: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Put the lines on the disk and close the file; closing twice is fine. Raises `OutputError` when it cannot."""
-        descriptor, self._results = self._results, None
-        if descriptor is None:
-            return
+        """Put everything on the disk and close the results; closing twice is fine. Raises `OutputError`."""
+        self.sync()
         try:
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if not self._results_bytes:
-                (self.path / RESULTS_NAME).unlink()
+            self.results.close()
         except OSError as error:
             raise OutputError(f"cannot finish {self.path / RESULTS_NAME}: {_reason(error)}") from error
 
-    def _open_results(self) -> int:
-        if self._overwrite and not self._results_bytes:
-            (self.path / RESULTS_NAME).unlink(missing_ok=True)
-        # Exclusive: of two runs into one folder the second is told, rather than mixing its lines in.
-        return _create(self.path / RESULTS_NAME, os.O_EXCL | os.O_APPEND)
 
-
-def _key(path: PurePath) -> str:
-    """Equal for paths that some file system would take for the same."""
-    return unicodedata.normalize("NFC", str(path)).casefold()
+def _key(path: PurePath) -> bytes:
+    """A digest, equal for paths that some file system would take for the same."""
+    name = unicodedata.normalize("NFC", str(path)).casefold()
+    return blake2b(os.fsencode(name), digest_size=8).digest()
 
 
 def _numbered(name: str, number: int) -> str:
@@ -181,34 +184,6 @@ def _file_name(name: str, number: int, fmt: str) -> str:
 
 def _already_there(path: Path) -> OutputError:
     return OutputError(f"{path} is there already; choose another folder, or replace it with --overwrite")
-
-
-def _create(path: Path, flags: int = os.O_TRUNC) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o666)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    descriptor = _create(path)
-    try:
-        _write_all(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _append_whole(descriptor: int, content: bytes, bytes_before: int) -> None:
-    try:
-        _write_all(descriptor, content)
-    except BaseException:
-        os.ftruncate(descriptor, bytes_before)
-        raise
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    """One system call, unless the disk took only a part: then asking again tells why."""
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
 
 
 def _encoded(text: str) -> bytes:

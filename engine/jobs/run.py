@@ -1,102 +1,39 @@
 """A folder job: every input found is attempted, what came of it is written in input order, the sum is drawn."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from pathlib import Path, PurePath
-from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 
+from engine.changes import Changes
 from engine.failures import first_error
-from engine.jobs.discover import Found, check_paths, discover
+from engine.jobs.attempts import Attempts, Withheld
+from engine.jobs.discover import Found, discover
+from engine.jobs.groups import Entry, Groups
 from engine.jobs.outputs import OutputNames
-from engine.workers import Workers
-from modules.audio.formats import TranscriptFormat
+from engine.jobs.parts import MAX_IN_HAND, JobParts
+from engine.jobs.planned import Done, Kept, Planned
+from engine.jobs.planning import Planner
+from engine.jobs.record import Record
+from engine.jobs.request import JobRequest, Notice
+from engine.jobs.resume import Action
+from engine.jobs.settling import Settling
+from engine.jobs.writing import ResultWriter
+from modules.errors import OutputError
 from modules.monitoring.resources import peak_rss_bytes
 from modules.results import FileResult, Status, Summary
-from modules.results_json import file_json, summary_json
-from modules.transcripts import render
 
 MAX_UNWRITTEN = 1024
 """Inputs that may be under way or done while an earlier one is not: a limit on memory, hardly ever on speed."""
 
-MAX_IN_HAND = 64
-"""Files open at once at most; how many are really worked on, the processor decides."""
+POLL_S = 1.0
+"""A job that watches looks for new recordings so often, or less often where looking takes long."""
 
-_DISCOVERED_AT_ONCE = 64
-
-
-@dataclass(frozen=True, slots=True)
-class JobRequest:
-    """What a job is to do: `paths` are files and folders, `formats` are written beside `results.jsonl`.
-
-    `glob` selects names in folders, `fail_fast` stops at the first failed input, `word_times` puts one word on a line
-    of txt, srt, vtt and tsv. `exclude` is a folder not to look into: the output.
-    """
-
-    paths: Sequence[Path]
-    formats: Sequence[TranscriptFormat] = ()
-    recursive: bool = True
-    glob: str | None = None
-    fail_fast: bool = False
-    word_times: bool = False
-    exclude: Path | None = None
-
-    def check(self) -> None:
-        """Look at the paths before anything is begun. Raises `ConfigError` for one that is not there."""
-        check_paths(self.paths)
-
-
-class JobOutput(Protocol):
-    """Where a job writes; blocking, called on a worker, one call at a time. `OutputFolder` is one."""
-
-    def write(self, relative: PurePath, text: str) -> object:
-        """Write a transcript. Raises `OutputError`."""
-        ...
-
-    def append(self, line: str) -> None:
-        """Add a line of results. Raises `OutputError`."""
-        ...
-
-    def close(self) -> None:
-        """Nothing more comes. Raises `OutputError`."""
-        ...
-
-
-class JobObserver(Protocol):
-    """Who is told how a job goes, on the event loop's thread."""
-
-    def heard(self, path: Path, audio_s: float) -> None:
-        """So many more seconds of it have been recognised; the first time 0, when work on it begins."""
-        ...
-
-    def finished(self, result: FileResult) -> None:
-        """An input is done, in whatever way."""
-        ...
-
-
-class Unobserved:
-    """The observer of a job nobody watches."""
-
-    def heard(self, path: Path, audio_s: float) -> None:
-        """Ignored."""
-
-    def finished(self, result: FileResult) -> None:
-        """Ignored."""
-
-
-@dataclass(frozen=True, slots=True)
-class JobParts:
-    """What a job works with: `transcribe` tells the seconds heard, and returns a failed result for a bad input."""
-
-    transcribe: Callable[[Path, Callable[[float], None]], Awaitable[FileResult]]
-    workers: Workers
-    output: JobOutput
-    header: str
-    observer: JobObserver
+_FIRST_BATCH, _MAX_BATCH = 4, 64  # inputs looked for at once: few first, so that work begins soon
+_LOOKING_SHARE = 0.05  # of the time of a job that watches
 
 
 class FolderJob:
@@ -107,96 +44,181 @@ class FolderJob:
         request.check()
         self._request = request
         self._parts = parts
-        several = len(request.paths) > 1
-        self._names = OutputNames([str(fmt) for fmt in request.formats], several_inputs=several)
-        self._unwritten_room = anyio.Semaphore(MAX_UNWRITTEN)
-        self._in_hand_room = anyio.Semaphore(MAX_IN_HAND)
-        self._writing = anyio.Lock()
-        self._unwritten: dict[int, FileResult] = {}
-        self._next = 0  # the number whose line comes next
-        self._counts = dict.fromkeys(Status, 0)
-        self._audio_s = 0.0
+        self._started_s = time.perf_counter()
         self._inputs = anyio.CancelScope()
+        self._drained = anyio.Event()
+        self._in_hand_room = anyio.Semaphore(MAX_IN_HAND)
+        self._unwritten = 0
+        self._room_changes = Changes()
+        books = parts.books
+        names = OutputNames([str(fmt) for fmt in request.formats], several_inputs=len(request.paths) > 1)
+        self._record = Record(books.place, books.wish, request.rendering) if books else None
+        self._planner = Planner(names, books, Settling() if request.watch else None)
+        self._writer = ResultWriter(request, parts.output, self._record)
+        self._groups = Groups(parts.workers, self._writer, self._on_written)
+        self._attempts = Attempts(parts, self._record, self._groups, self._drained)
+
+    def drain(self) -> None:
+        """Begin no more inputs. Those in hand go on; who cannot wait for them cancels the job."""
+        self._drained.set()
+        self._room_changes.tell()
 
     async def run(self) -> Summary:
         """Do it all. Raises `OutputError` when results cannot be written; what was written before stays."""
-        started_s = time.perf_counter()
-        is_whole = False
         try:
-            await self._parts.workers.run(lambda: self._parts.output.append(self._parts.header))
+            self._tell(await self._parts.workers.run(self._begin))
             with first_error(), self._inputs:
-                async with anyio.create_task_group() as tasks:
-                    await self._find(tasks)
-            is_whole = not self._inputs.cancel_called
-        finally:
+                async with anyio.create_task_group() as writing:
+                    writing.start_soon(self._groups.write_always)
+                    async with anyio.create_task_group() as tasks:
+                        await self._find(tasks)
+                    writing.cancel_scope.cancel()
+        except OutputError:
             with anyio.CancelScope(shield=True):
-                summary = self._summary(time.perf_counter() - started_s, interrupted=not is_whole)
-                await self._parts.workers.run(lambda: self._conclude(summary))
-        return summary
+                await self._parts.workers.run(self._give_up)
+            raise
+        except BaseException:
+            await self._conclude(is_whole=False)
+            raise
+        return await self._conclude(is_whole=not self._inputs.cancel_called and not self._drained.is_set())
+
+    def _begin(self) -> list[str]:
+        """On a worker: what is worth saying of earlier runs."""
+        books = self._parts.books
+        said = self._record.begin(books.facts) if self._record and books else []
+        self._parts.output.append(self._parts.header)
+        return said
 
     async def _find(self, tasks: TaskGroup) -> None:
-        """Start a task for each input, in order; looking for them happens on a worker."""
+        """Look for inputs, once or for as long as new ones may arrive, and start a task for each that is to be done."""
+        while not self._drained.is_set():
+            looking_s = await self._walk(tasks)
+            if not self._request.watch:
+                return
+            with anyio.move_on_after(max(POLL_S, looking_s / _LOOKING_SHARE)):
+                await self._drained.wait()
+
+    async def _walk(self, tasks: TaskGroup) -> float:
+        """Look for inputs once, in order; how many seconds a worker spent on looking."""
         request = self._request
         inputs = discover(request.paths, recursive=request.recursive, glob=request.glob, exclude=request.exclude)
-        number = 0
-        while batch := await self._parts.workers.run(lambda: list(islice(inputs, _DISCOVERED_AT_ONCE))):
-            for found in batch:
-                await self._unwritten_room.acquire()
-                await self._in_hand_room.acquire()
-                names = self._names.claim(found) if found.is_recording else ()
-                tasks.start_soon(self._attempt, number, found, names)
-                number += 1
+        looking_s, size = 0.0, _FIRST_BATCH
+        while not self._drained.is_set():
+            while self._unwritten >= MAX_UNWRITTEN and not self._drained.is_set():
+                await self._room_changes.wait()
+            found, planned, taken_s = await self._parts.workers.run(lambda: self._plan(inputs, size))  # noqa: B023 - awaited here
+            looking_s += taken_s
+            if not found:
+                break
+            await self._start(planned, tasks)
+            size = min(2 * size, _MAX_BATCH)
+        return looking_s
 
-    async def _attempt(self, number: int, found: Found, names: tuple[PurePath, ...]) -> None:
-        """Process one input and write what came of it; a result that is there is written whatever happens."""
+    def _plan(self, inputs: Iterator[Found], size: int) -> tuple[int, list[Planned], float]:
+        """On a worker: the next inputs, how many were looked at for them, and the seconds it took."""
+        started_s = time.perf_counter()
+        batch = list(islice(inputs, size))
+        planned = self._planner.plan(batch)
+        return len(batch), planned, time.perf_counter() - started_s
+
+    async def _start(self, planned: Sequence[Planned], tasks: TaskGroup) -> None:
+        """Pass on what needs no work, and start a task for each input that does, when there is room."""
+        self._unwritten += len(planned)
+        to_do = [one for one in planned if not self._is_known(one)]
+        for one in to_do:
+            await self._in_hand_room.acquire()
+            self._attempts.expect(one)
+            tasks.start_soon(self._attempt, one)
+
+    def _is_known(self, planned: Planned) -> bool:
+        """Whether the outcome of an input is known without any work: it is then passed on to be written."""
+        known, verdict = planned.known, planned.found.verdict
+        if planned.action is Action.KEEP:
+            self._groups.put(Kept(planned))
+        elif verdict is not None:
+            self._groups.put(Done(planned, verdict))
+        elif planned.action is Action.GIVE_UP and known is not None and known.error is not None:
+            result = FileResult(str(planned.found.path), Status.FAILED, error=known.error)
+            self._groups.put(Done(planned, result, planned.content, known.attempts))
+        else:
+            return False
+        return True
+
+    async def _attempt(self, planned: Planned) -> None:
+        """Process one input and pass on what came of it."""
         try:
-            result = found.verdict or await self._transcribe(found.path)
-            with anyio.CancelScope(shield=True):
-                async with self._writing:
-                    lines = await self._parts.workers.run(lambda: self._write(number, result, names))
+            entry = await self._attempts.outcome(planned)
+        except Withheld:
+            return
         finally:
             self._in_hand_room.release()
-        for _ in range(lines):
-            self._unwritten_room.release()
-        self._parts.observer.finished(result)
-        if self._request.fail_fast and result.status is Status.FAILED:
-            self._inputs.cancel()
+        self._groups.put(entry)
 
-    async def _transcribe(self, path: Path) -> FileResult:
-        return await self._parts.transcribe(path, lambda audio_s: self._parts.observer.heard(path, audio_s))
+    def _on_written(self, entries: Sequence[Entry], lines: int) -> None:
+        self._unwritten -= lines
+        self._room_changes.tell()
+        self._attempts.settled(entries)
+        self._planner.settled(entries)
+        kept = dict.fromkeys(Status, 0)
+        audio_s = 0.0
+        for entry in entries:
+            known = entry.planned.known
+            if isinstance(entry, Done):
+                self._parts.observer.finished(entry.result)
+                if self._request.fail_fast and entry.result.status is Status.FAILED:
+                    self._inputs.cancel()
+            elif known is not None:
+                kept[Status(known.state.value)] += 1
+                audio_s += known.audio_s
+        if any(kept.values()):
+            self._parts.observer.noticed(
+                Notice(ok=kept[Status.OK], failed=kept[Status.FAILED], skipped=kept[Status.SKIPPED], audio_s=audio_s)
+            )
 
-    def _write(self, number: int, result: FileResult, names: tuple[PurePath, ...]) -> int:
-        """On a worker: write transcripts at once, lines in the order of inputs; how many lines were written."""
-        if result.status is Status.OK:
-            for name, fmt in zip(names, self._request.formats, strict=True):
-                self._parts.output.write(name, render(result, fmt, word_times=self._request.word_times))
-        self._counts[result.status] += 1
-        self._audio_s += result.duration_s
-        self._unwritten[number] = result
-        first = self._next
-        while (due := self._unwritten.pop(self._next, None)) is not None:
-            self._parts.output.append(file_json(due))
-            self._next += 1
-        return self._next - first
+    async def _conclude(self, *, is_whole: bool) -> Summary:
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._groups.write_all()
+                summary, said = await self._parts.workers.run(lambda: self._end(is_whole=is_whole))
+            except OutputError:
+                await self._parts.workers.run(self._give_up)
+                raise
+        self._tell(said)
+        return summary
 
-    def _conclude(self, summary: Summary) -> None:
-        """On a worker: the lines held back behind inputs that will not come any more, and the summary."""
-        try:
-            for number in sorted(self._unwritten):
-                self._parts.output.append(file_json(self._unwritten.pop(number)))
-            self._parts.output.append(summary_json(summary))
-        finally:
+    def _end(self, *, is_whole: bool) -> tuple[Summary, list[str]]:
+        """On a worker: the last lines. What was not reached before the end keeps the line it has on record."""
+        record, said = self._record, list[str]()
+        unfound = record.unfound(self._planner.seen) if record else []
+        if record and is_whole:
+            said, unfound = record.leave_out(unfound), []
+        elif record and not record.is_same_request:
+            unfound = []
+        self._writer.conclude(unfound)
+        summary = self._summary(interrupted=not is_whole)
+        self._writer.end(summary)
+        return summary, said
+
+    def _give_up(self) -> None:
+        """On a worker: what cannot be written is not tried again; whatever is on record stays."""
+        with suppress(OutputError):
             self._parts.output.close()
 
-    def _summary(self, wall_s: float, *, interrupted: bool) -> Summary:
+    def _tell(self, said: Sequence[str]) -> None:
+        for text in said:
+            self._parts.observer.noticed(Notice(text))
+
+    def _summary(self, *, interrupted: bool) -> Summary:
+        counts, audio_s = self._writer.counts, self._writer.audio_s
+        wall_s = self._record.wall_s if self._record else time.perf_counter() - self._started_s
         return Summary(
-            files=sum(self._counts.values()),
-            ok=self._counts[Status.OK],
-            failed=self._counts[Status.FAILED],
-            skipped=self._counts[Status.SKIPPED],
-            audio_s=self._audio_s,
+            files=sum(counts.values()),
+            ok=counts[Status.OK],
+            failed=counts[Status.FAILED],
+            skipped=counts[Status.SKIPPED],
+            audio_s=audio_s,
             wall_s=wall_s,
-            realtime_factor=self._audio_s / wall_s if wall_s else 0.0,
+            realtime_factor=audio_s / wall_s if wall_s else 0.0,
             peak_memory_mb=(peak_rss_bytes() or 0) / 1e6,
             interrupted=interrupted,
         )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.flow import Flow
-from engine.workers import InlineWorkers, WorkerThreads
+from engine.inline_workers import InlineWorkers
+from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
 from modules.errors import DecodeError, ModelError
 from modules.stages.segmenter import SpeechTimes

@@ -189,6 +189,7 @@ async def test_a_folder_gets_results_in_order_and_transcripts_beside(tmp_path: P
         names = [Path(file_from_json(line).path).name for line in lines[1:-1]]
         assert names == ["a.wav", "b.wav", "bad.wav", "c.wav"]
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+            ".onbeat",
             "a.wav.srt",
             "a.wav.txt",
             "b.wav.srt",
@@ -197,8 +198,10 @@ async def test_a_folder_gets_results_in_order_and_transcripts_beside(tmp_path: P
             "c.wav.txt",
             "results.jsonl",
         ]
-        with pytest.raises(OutputError, match="is there already"):
-            await processor.process_folder(tmp_path / "in", tmp_path / "out")
+        with pytest.raises(OutputError, match="holds an earlier run"):
+            await processor.process_folder(tmp_path / "in", tmp_path / "out", resume=False)
+        again = await processor.process_folder(tmp_path / "in", tmp_path / "out")
+        assert (again.files, again.ok, again.failed) == (4, 3, 1)
         await processor.process_folder(tmp_path / "in", tmp_path / "out", overwrite=True)
         with pytest.raises(ConfigError, match="no such file"):
             await processor.process_folder(tmp_path / "absent", tmp_path / "other")

@@ -3,8 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engine import AsyncAudioProcessor, AudioBuffer, AudioError, BatchProcessingConfig, Overloaded
-from engine import stream as stream_module
+from engine import AsyncAudioProcessor, AudioBuffer, AudioError, BatchProcessingConfig, Overloaded, outbox
+from engine.inline_workers import InlineWorkers
+from engine.shared_calls import Expired, Raised, Work
 from engine.stream import LiveStream
-from engine.stream_options import OverloadPolicy, StreamOptions, StreamRow
-from engine.workers import InlineWorkers, Workers
+from engine.stream_options import OverloadPolicy, StreamOptions
 from modules.audio.grains import GrainCutter
+from modules.batching.ready_queue import Urgency
 from modules.errors import StreamClosed
 from modules.events import EventType, StreamEvent
-from modules.monitoring.monitor import RealTimePerformanceMonitor
-from modules.stages.hop import AnyStage, hops_of
+from modules.stages.hop import AnyStage
+from tests.live_streams import CHUNK, RATE_HZ, Made, Means, events_of, make, noise, run_all, values
 from tests.virtual_time import SlowWorkers, now_s, run_virtually
 
 ROOT = Path(__file__).parent.parent.parent
-RATE_HZ = 1_000
-CHUNK = 100  # frames of a chunk in the streams made here, 0.1 s
 CONFIG = BatchProcessingConfig(asr="none", workers=2)
-
-
-class Means:
-    """A `BatchStage`: the mean of each payload. It notes the size of every batch; `on_call` runs on the worker."""
-
-    def __init__(self, on_call: Callable[[Sequence[AudioBuffer]], None] = lambda _: None) -> None:
-        self.on_call = on_call
-        self.batches: list[int] = []
-
-    def process(self, batch: Sequence[AudioBuffer]) -> list[float]:
-        self.batches.append(len(batch))
-        self.on_call(batch)
-        return [float(payload.samples.mean()) for payload in batch]
 
 
 class FailsNowAndThen:
@@ -97,59 +83,6 @@ class GrainSumsSession:
 
     def cancel(self) -> None:
         pass
-
-
-@dataclass
-class Made:
-    """A stream with stages of the test's own on workers of its own, and what is seen from outside."""
-
-    stream: LiveStream
-    monitor: RealTimePerformanceMonitor
-    left: list[str] = field(default_factory=list)
-
-
-def make(stages: Sequence[AnyStage], workers: Workers | None = None, **options: Any) -> Made:  # noqa: ANN401 - any option
-    """A stream at 1 kHz with chunks of 0.1 s on the loop's own clock."""
-    monitor = RealTimePerformanceMonitor()
-    row = [(hop, workers or InlineWorkers(), hop.open()) for hop in hops_of(stages)]
-    chosen = StreamOptions(**{"sample_rate": RATE_HZ, "chunk_s": CHUNK / RATE_HZ, **options})
-    made = Made(
-        LiveStream(chosen, StreamRow(row, monitor, clock=now_s), on_left=lambda: made.left.append("left")), monitor
-    )
-    return made
-
-
-def noise(frames: int, seed: int = 0) -> NDArray[np.float32]:
-    """Samples that are whole numbers, so that every sum is exact."""
-    return np.random.default_rng(seed).integers(-100, 100, frames).astype(np.float32)
-
-
-async def events_of(stream: LiveStream) -> list[StreamEvent]:
-    """All events to the end."""
-    return [event async for event in stream]
-
-
-async def run_all(made: Made, samples: NDArray[np.float32], sizes: Sequence[int]) -> list[StreamEvent]:
-    """Push the samples in pieces of these sizes, over and over, end, and give all events."""
-    events: list[StreamEvent] = []
-    async with made.stream as stream, anyio.create_task_group() as tasks:
-
-        async def read() -> None:
-            events.extend(await events_of(stream))
-
-        tasks.start_soon(read)
-        start, number = 0, 0
-        while start < len(samples):
-            size = sizes[number % len(sizes)]
-            await stream.push(samples[start : start + size])
-            start, number = start + size, number + 1
-        stream.end_input()
-    return events
-
-
-def values(events: Sequence[StreamEvent]) -> list[Any]:
-    """The values of the finals."""
-    return [event.value for event in events if event.type is EventType.FINAL]
 
 
 # Order and completeness
@@ -313,19 +246,20 @@ def test_a_push_that_does_not_fit_beside_less_than_a_chunk_is_still_taken() -> N
 
 @pytest.mark.anyio
 async def test_streams_that_wait_together_share_a_model_call() -> None:
-    """Under load the leading axis is above 1, and the outputs are those of one call each."""
+    """Under load the leading axis grows above 1 as costs are learnt, and the outputs are those of one call each."""
     gate = threading.Event()
 
     def wait(_: Sequence[AudioBuffer]) -> None:
         gate.wait(5)
 
     stage = Means(wait)
+    chunks = 40  # the engine tries no larger calls before it has seen some
     outputs: dict[int, list[Any]] = {}
     async with AsyncAudioProcessor(CONFIG) as processor, anyio.create_task_group() as tasks:
 
         async def one(number: int) -> None:
             async with processor.open_stream(RATE_HZ, stages=[stage], chunk_s=0.1) as stream:
-                await stream.push(noise(3 * CHUNK, number))
+                await stream.push(noise(chunks * CHUNK, number))
                 stream.end_input()
                 outputs[number] = values(await events_of(stream))
 
@@ -334,9 +268,9 @@ async def test_streams_that_wait_together_share_a_model_call() -> None:
         await anyio.wait_all_tasks_blocked()
         gate.set()
     assert max(stage.batches) > 1
-    assert sum(stage.batches) == 60
+    assert sum(stage.batches) == 20 * chunks
     for number in range(20):
-        pieces = noise(3 * CHUNK, number).reshape(3, CHUNK)
+        pieces = noise(chunks * CHUNK, number).reshape(chunks, CHUNK)
         assert outputs[number] == [float(piece.mean()) for piece in pieces]
 
 
@@ -406,27 +340,41 @@ def test_reject_raises_and_takes_all_or_nothing() -> None:
         async with made.stream as stream:
             with pytest.raises(Overloaded, match="wait already"):
                 await stream.push(noise(10 * CHUNK))
-            await stream.push(noise(3 * CHUNK))
+            await stream.push(noise(3 * CHUNK))  # of which the first chunk sets out at once
+            with pytest.raises(Overloaded):
+                await stream.push(noise(CHUNK + 1))
+            await stream.push(noise(CHUNK))
             with pytest.raises(Overloaded):
                 await stream.push(noise(1))
             with pytest.raises(Overloaded):
                 stream.push_nowait(noise(1))
-            assert stream.statistics.pushed_frames == stream.statistics.waiting_frames == 3 * CHUNK
+            assert stream.statistics.pushed_frames == 4 * CHUNK
+            assert stream.statistics.waiting_frames == 3 * CHUNK
             stream.end_input()
-            assert [event.type.value for event in await events_of(stream)] == ["final"] * 3 + ["end"]
+            assert [event.type.value for event in await events_of(stream)] == ["final"] * 4 + ["end"]
 
     run_virtually(main)
 
 
-@pytest.mark.parametrize(("overload", "lost", "kept"), [("drop_oldest", (0, 700), 7), ("drop_newest", (300, 1_000), 0)])
-@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("overload", "at_once", "lost", "kept"),
+    [
+        ("drop_oldest", True, (0, 700), [7, 8, 9]),
+        ("drop_oldest", False, (100, 700), [0, 7, 8, 9]),
+        ("drop_newest", True, (300, 1_000), [0, 1, 2]),
+        ("drop_newest", False, (400, 1_000), [0, 1, 2, 3]),
+    ],
+)
 def test_dropping_tells_which_samples_are_lost(
     overload: OverloadPolicy,
-    lost: tuple[int, int],
-    kept: int,
     at_once: bool,  # noqa: FBT001 - a parameter of the test
+    lost: tuple[int, int],
+    kept: list[int],
 ) -> None:
-    """Neighbouring drops nobody has read are one event; the chunks that stay are the newest, or the oldest."""
+    """Neighbouring drops nobody has read are one event; the chunks that stay are the newest, or the oldest.
+
+    The first chunk that is whole sets out at once, so where samples come bit by bit there is room for one more.
+    """
     samples = np.repeat(np.arange(10, dtype=np.float32), CHUNK)
 
     async def main() -> None:
@@ -439,9 +387,9 @@ def test_dropping_tells_which_samples_are_lost(
         drops = [event for event in events if event.type is EventType.DROPPED]
         (drop,) = drops
         assert (drop.start_s * RATE_HZ, drop.end_s * RATE_HZ) == pytest.approx(lost)
-        assert drop.samples == 700
-        assert values(events) == [kept, kept + 1, kept + 2]
-        assert stream.statistics.dropped_frames == 700
+        assert drop.samples == lost[1] - lost[0]
+        assert values(events) == kept
+        assert stream.statistics.dropped_frames == drop.samples
         assert made.monitor.snapshot().dropped > 0
 
     run_virtually(main)
@@ -449,7 +397,7 @@ def test_dropping_tells_which_samples_are_lost(
 
 def test_events_nobody_reads_hold_the_stream_and_stay_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limit no further chunk is processed; drops then add up in one event."""
-    monkeypatch.setattr(stream_module, "MAX_UNREAD_EVENTS", 5)
+    monkeypatch.setattr(outbox, "MAX_UNREAD_EVENTS", 5)
 
     async def main() -> None:
         stage = Means()
@@ -459,7 +407,7 @@ def test_events_nobody_reads_hold_the_stream_and_stay_few(monkeypatch: pytest.Mo
                 stream.push_nowait(noise(CHUNK))
                 await anyio.sleep(1)
             assert len(stage.batches) == 5
-            assert len(stream._events) == 6
+            assert len(stream._outbox) == 6
             stream.end_input()
             events = await events_of(stream)
         assert len(values(events)) == 8
@@ -676,9 +624,9 @@ def test_a_stream_used_at_the_wrong_time_says_so() -> None:
     ("options", "words"),
     [
         ({"sample_rate": 0}, "sample_rate must be"),
-        ({"deadline_s": 0}, "deadline_s must be above"),
-        ({"chunk_s": -1}, "chunk_s must be above"),
-        ({"max_buffered_s": float("nan")}, "max_buffered_s must be above"),
+        ({"deadline_s": 0}, "deadline_s must be more than 0 seconds"),
+        ({"chunk_s": -1}, "chunk_s must be more than 0 seconds"),
+        ({"max_buffered_s": float("nan")}, "max_buffered_s must be more than 0 seconds"),
         ({"overload": "panic"}, "overload must be wait, reject"),
     ],
 )
@@ -719,6 +667,400 @@ async def test_no_more_streams_are_open_than_allowed() -> None:
         async with processor.open_stream(16_000) as stream:
             stream.end_input()
             assert [event.type for event in await events_of(stream)] == [EventType.END]
+
+
+class BreaksOn:
+    """A `SessionStage` that passes numbers on and owes 7 at the end; it raises on what it was told, such as `"end"`."""
+
+    def __init__(self, *bad: object) -> None:
+        self.bad = bad
+
+    def open(self) -> "BreaksOn":
+        return BreaksOn(*self.bad)
+
+    def feed(self, payload: float) -> list[float]:
+        if payload in self.bad:
+            raise ZeroDivisionError(f"{payload}")
+        return [payload]
+
+    def finish(self) -> list[float]:
+        if "end" in self.bad:
+            raise ZeroDivisionError("at the end")
+        return [7.0]
+
+    def cancel(self) -> None:
+        pass
+
+
+class Through:
+    """A `BatchStage` that gives what it is given; it begins a hop of its own."""
+
+    def process(self, batch: Sequence[float]) -> Sequence[float]:
+        return batch
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ([BreaksOn("end"), Through(), BreaksOn(), Through(), BreaksOn()], ["final", "error", "final", "final", "end"]),
+        ([BreaksOn(), Through(), Through(), BreaksOn("end")], ["final", "error", "final", "end"]),
+        ([BreaksOn(), Through(), Through(), BreaksOn(7.0)], ["final", "error", "final", "end"]),
+        ([BreaksOn(), Through(), BreaksOn(7.0, "end")], ["final", "error", "error", "end"]),
+    ],
+)
+def test_a_stage_that_fails_at_the_end_fails_no_chunk(stages: list[AnyStage], said: list[str]) -> None:
+    """It is an event, the hops behind are ended all the same, and what others owed is kept."""
+
+    async def main() -> None:
+        made = make([Means(), *stages])
+        async with made.stream as stream:
+            await stream.push(np.ones(CHUNK, np.float32))
+            stream.end_input()
+            events = await events_of(stream)
+        assert [event.type.value for event in events] == said
+        for error in [event for event in events if event.error]:
+            assert (error.start_s, error.end_s, error.samples) == (0.1, 0.1, 0)
+        counts = made.stream.statistics
+        assert (counts.answered_chunks, counts.failed_chunks) == (1, 0)
+        snapshot = made.monitor.snapshot()
+        assert (snapshot.answered, snapshot.failed) == (1, 0)
+
+    run_virtually(main)
+
+
+class Breaks(InlineWorkers):
+    """Workers that lose every piece of work: a defect of theirs in the place of an answer."""
+
+    def _do(self, work: Work) -> None:
+        if self.withdraw(work):
+            work.result = Raised(LookupError("the workers are broken"))
+            work.end()
+
+
+def test_a_stream_whose_workers_break_raises_where_it_is_used() -> None:
+    """Whoever reads, pushes, flushes, or only leaves the block; an error of the owner's own comes out as it is."""
+
+    async def reads(stream: LiveStream) -> None:
+        async with stream:
+            await stream.push(noise(CHUNK))
+            await anext(stream)
+
+    async def pushes(stream: LiveStream) -> None:
+        async with stream:
+            while True:
+                await stream.push(noise(CHUNK))
+                await anyio.sleep(0.1)
+
+    async def flushes(stream: LiveStream) -> None:
+        async with stream:
+            await stream.push(noise(CHUNK))
+            await anyio.sleep(0.1)
+            stream.flush()
+
+    async def leaves(stream: LiveStream) -> None:
+        async with stream:
+            await stream.push(noise(CHUNK))
+            await anyio.sleep(0.1)
+
+    async def raises(stream: LiveStream) -> None:
+        async with stream:
+            await stream.push(noise(CHUNK))
+            await anyio.sleep(0.1)
+            raise KeyError("mine")
+
+    async def main() -> None:
+        for use in (reads, pushes, flushes, leaves):
+            made = make([Means()], Breaks())
+            with pytest.raises(LookupError, match="the workers are broken"):
+                await use(made.stream)
+            assert made.left == ["left"]
+        with pytest.raises(KeyError, match="mine"):
+            await raises(make([Means()], Breaks()).stream)
+
+    run_virtually(main)
+
+
+# Chunks that come too late
+
+
+class GivesUp(InlineWorkers):
+    """Workers that give up every second piece of work that may be dropped, as if it had waited too long."""
+
+    def __init__(self) -> None:
+        self.urgencies: list[Urgency] = []
+
+    def _do(self, work: Work) -> None:
+        self.urgencies.append(work.urgency)
+        if work.urgency.may_drop and len(self.urgencies) % 2 and self.withdraw(work):
+            work.result = Expired()
+            work.end()
+        else:
+            super()._do(work)
+
+
+def test_a_late_chunk_of_drop_oldest_is_dropped_and_counted() -> None:
+    """It is an event with its place and a miss, and its stream goes on; the end of the stream is never given up."""
+
+    async def main() -> None:
+        workers = GivesUp()
+        made = make([Means()], workers, overload="drop_oldest")
+        async with made.stream as stream:
+            for number in range(4):
+                await stream.push(np.full(CHUNK, number, np.float32))
+            stream.end_input()
+            events = await events_of(stream)
+        assert [(event.type.value, round(event.start_s, 3), event.samples) for event in events] == [
+            ("dropped", 0.0, CHUNK),
+            ("final", 0.1, 0),
+            ("dropped", 0.2, CHUNK),
+            ("final", 0.3, 0),
+            ("end", 0.4, 0),
+        ]
+        assert values(events) == [1.0, 3.0]
+        assert [urgency.may_drop for urgency in workers.urgencies] == [True] * 4 + [False]
+        counts = stream.statistics
+        assert (counts.answered_chunks, counts.dropped_frames, counts.waiting_frames) == (2, 2 * CHUNK, 0)
+        assert (stream.counts.chunks, stream.counts.on_time) == (4, 2)
+        assert made.monitor.snapshot().dropped == 2
+
+    run_virtually(main)
+
+
+@pytest.mark.parametrize("overload", ["wait", "reject", "drop_newest"])
+def test_a_late_chunk_of_another_policy_is_never_given_up(overload: OverloadPolicy) -> None:
+    """It is answered late."""
+
+    async def main() -> None:
+        workers = GivesUp()
+        async with make([Means()], workers, overload=overload).stream as stream:
+            await stream.push(noise(4 * CHUNK))
+            stream.end_input()
+            assert len(values(await events_of(stream))) == 4
+        assert not any(urgency.may_drop for urgency in workers.urgencies)
+
+    run_virtually(main)
+
+
+def test_a_chunk_given_up_between_two_hops_is_dropped_once() -> None:
+    """What the first hop made of it is lost with it."""
+
+    async def main() -> None:
+        workers = GivesUp()
+        made = make([Through(), Means()], workers, overload="drop_oldest")
+        workers.urgencies.append(Urgency())  # so that the second piece of work is the one that is given up
+        async with made.stream as stream:
+            await stream.push(noise(CHUNK))
+            stream.end_input()
+            events = await events_of(stream)
+        assert [event.type.value for event in events] == ["dropped", "end"]
+        assert stream.statistics.dropped_frames == CHUNK
+
+    run_virtually(main)
+
+
+# What the governor does to a stream
+
+
+@pytest.mark.parametrize(
+    ("overload", "said", "numbers"),
+    [
+        ("wait", ["final"] * 6, [0, 1, 2, 3, 4, 5]),
+        ("reject", ["final"] * 4, [0, 1, 2, 5]),
+        ("drop_oldest", ["dropped", "final", "dropped", "final"], [0, 5]),
+        ("drop_newest", ["dropped", "final", "dropped", "final"], [0, 5]),
+    ],
+)
+def test_a_suspended_stream_waits_or_gives_up_by_its_policy(
+    overload: OverloadPolicy, said: list[str], numbers: list[int]
+) -> None:
+    """Nothing new begins until it is resumed, and nothing is lost unsaid: what waited then, and what came later."""
+
+    async def main() -> None:
+        stage = Means()
+        made = make([stage], SlowWorkers(1, max_s=0.0), overload=overload)
+        async with made.stream as stream:
+            await stream.push(np.repeat(np.arange(3, dtype=np.float32), CHUNK))
+            stream.suspend()
+            await anyio.sleep(1)
+            assert len(stage.batches) == 1  # it was on its way already
+            for number in (3, 4):
+                with pytest.raises(Overloaded, match="suspended") if overload == "reject" else nullcontext():
+                    await stream.push(np.full(CHUNK, number, np.float32))
+            stream.flush()
+            await anyio.sleep(1)
+            assert len(stage.batches) == 1
+            stream.resume()
+            await stream.push(np.full(CHUNK, 5, np.float32))
+            stream.end_input()
+            events = await events_of(stream)
+        assert [event.type.value for event in events] == [*said, "end"]
+        assert values(events) == numbers
+        dropped = sum(event.samples for event in events if event.type is EventType.DROPPED)
+        assert dropped == stream.statistics.dropped_frames
+        assert stream.counts.chunks == len(numbers), "what a stream loses while it is not served is no chunk"
+
+    run_virtually(main)
+
+
+def test_the_pusher_of_a_suspended_stream_goes_on_when_it_is_resumed() -> None:
+    """With the policy `wait` it is held once the limit is reached, and no longer."""
+
+    async def main() -> None:
+        pushed: list[float] = []
+        async with make([Means()], max_buffered_s=0.3).stream as stream, anyio.create_task_group() as tasks:
+
+            async def push() -> None:
+                await stream.push(noise(10 * CHUNK))
+                pushed.append(now_s())
+                stream.end_input()
+
+            stream.suspend()
+            tasks.start_soon(push)
+            await anyio.sleep(5)
+            assert (pushed, stream.statistics.waiting_frames) == ([], 3 * CHUNK)
+            stream.resume()
+            assert len(values(await events_of(stream))) == 10
+        assert pushed == [5.0]
+
+    run_virtually(main)
+
+
+def test_a_suspended_stream_can_end() -> None:
+    """What waits of it is answered first, and closing it is as quick as ever."""
+
+    async def main() -> None:
+        async with make([Means()]).stream as stream:
+            stream.suspend()
+            await stream.push(noise(3 * CHUNK))
+            stream.end_input()
+            assert len(values(await events_of(stream))) == 3
+        async with make([Means()]).stream as stream:
+            stream.suspend()
+            await stream.push(noise(3 * CHUNK))
+            await stream.aclose()
+            assert await events_of(stream) == []
+
+    run_virtually(main)
+
+
+@pytest.mark.parametrize("overload", ["wait", "reject", "drop_oldest", "drop_newest"])
+def test_input_that_is_not_accepted_is_treated_as_if_there_were_no_room(overload: OverloadPolicy) -> None:
+    """What waits already is answered; a pusher that was held goes on when input is accepted again."""
+
+    async def main() -> None:
+        async with (
+            make([Means()], SlowWorkers(1, max_s=0.0), overload=overload).stream as stream,
+            anyio.create_task_group() as tasks,
+        ):
+            await stream.push(np.repeat(np.arange(2, dtype=np.float32), CHUNK))
+            stream.accept_input(accepts=False)
+            if overload == "reject":
+                with pytest.raises(Overloaded):
+                    await stream.push(np.full(CHUNK, 2, np.float32))
+            else:
+                tasks.start_soon(stream.push, np.full(CHUNK, 2, np.float32))
+            await anyio.sleep(1)
+            assert stream.statistics.waiting_frames == 0
+            assert stream.statistics.pushed_frames == (3 if overload.startswith("drop") else 2) * CHUNK
+            stream.accept_input(accepts=True)
+            await anyio.sleep(1)
+            await stream.push(np.full(CHUNK, 3, np.float32))
+            stream.end_input()
+            assert values(await events_of(stream)) == ([0, 1, 2, 3] if overload == "wait" else [0, 1, 3])
+
+    run_virtually(main)
+
+
+def test_the_engine_may_change_the_length_of_chunks_where_the_options_leave_it_open() -> None:
+    """From the next chunk but one on at the latest; a length that was asked for stays."""
+    lengths: list[int] = []
+    stage = Means(lambda batch: lengths.extend(payload.frames for payload in batch))
+
+    async def main() -> None:
+        for chunk_s in (None, 0.1):
+            lengths.clear()
+            async with make([stage], SlowWorkers(1, max_s=0.0), chunk_s=chunk_s).stream as stream:
+                await stream.push(noise(400))
+                await anyio.sleep(1)
+                stream.use_chunks_of(0.4, number=1)
+                await stream.push(noise(1_200))
+                await anyio.sleep(1)
+                stream.end_input()
+                await events_of(stream)
+            if chunk_s is None:
+                assert lengths[:2] == [200, 200]
+                assert lengths[2] in (200, 400)  # by the stream's place among others
+                assert lengths[3:5] == [400, 400]
+            else:
+                assert lengths == [100] * 16
+
+    run_virtually(main)
+
+
+@settings(max_examples=60, deadline=None)
+@example([1_000], 150, 100, [])  # what is left of a push is less than a chunk
+@example([1_000], 200, None, [(0.8, 0.1)])  # what waits is less than a chunk of the new length
+@example([1_000], 200, None, [(None, 0.1)])
+@given(
+    st.lists(st.integers(1, 1_000), min_size=1, max_size=4),
+    st.integers(1, 900),
+    st.one_of(st.none(), st.integers(1, 900)),
+    st.lists(st.tuples(st.sampled_from([None, 0.2, 0.4, 0.8]), st.floats(0, 1)), max_size=8),
+)
+def test_a_pusher_is_never_held_for_ever(
+    sizes: list[int], buffered: int, chunk: int | None, plan: list[tuple[float | None, float]]
+) -> None:
+    """Whatever the limit, the chunks, the pushes, and however the engine changes its mind meanwhile.
+
+    All that was pushed is answered; in virtual time a task that waits for ever would raise.
+    """
+    samples = np.zeros(3_000, np.float32)
+    made: list[Made] = []
+    events: list[StreamEvent] = []
+
+    async def change() -> None:
+        for number, (chunk_s, seconds) in enumerate(plan):
+            await anyio.sleep(seconds)
+            if chunk_s is not None:
+                made[0].stream.use_chunks_of(chunk_s, number=number)
+                continue
+            made[0].stream.accept_input(accepts=False)
+            await anyio.sleep(10)
+            made[0].stream.accept_input(accepts=True)
+
+    async def main() -> None:
+        chunk_s = chunk / RATE_HZ if chunk else None
+        made.append(make([Means()], SlowWorkers(1), max_buffered_s=buffered / RATE_HZ, chunk_s=chunk_s))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(change)
+            events.extend(await run_all(made[0], samples, sizes))
+
+    run_virtually(main)
+    assert events[-1].type is EventType.END
+    assert made[0].stream.statistics.pushed_frames == 3_000
+    assert made[0].stream.statistics.waiting_frames == 0
+
+
+def test_a_reader_that_waited_lets_the_stream_go_on_however_much_came_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk may bring more events than may wait unread: the next begins once enough of them are read."""
+    monkeypatch.setattr(outbox, "MAX_UNREAD_EVENTS", 3)
+
+    class Thrice:
+        def open(self) -> "Thrice":
+            return self
+
+        def feed(self, payload: AudioBuffer) -> list[float]:
+            return [float(payload.samples[0])] * 3
+
+        def finish(self) -> list[float]:
+            return []
+
+        def cancel(self) -> None:
+            pass
+
+    samples = np.repeat(np.arange(4, dtype=np.float32), CHUNK)
+    events = run_virtually(lambda: run_all(make([Thrice()]), samples, [len(samples)]))
+    assert values(events) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
 
 
 # Urgency, latency, and the pipelines that come with the house

@@ -10,8 +10,11 @@ from modules.errors import OnbeatError, Overloaded
 EXPECTED_BUILTINS: dict[str, type[Exception]] = {
     "AudioError": ValueError,
     "DecodeError": OSError,
+    "CannotMap": OSError,
     "ConfigError": ValueError,
+    "LeaseError": RuntimeError,
     "ModelError": RuntimeError,
+    "PoolExhausted": MemoryError,
     "StageFailed": RuntimeError,
     "StreamClosed": RuntimeError,
     "OutputError": OSError,

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.audio.buffer import AudioBuffer
+from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment, Word
-from modules.events import EventType, StreamEvent, final
+from modules.events import EventType, StreamEvent, event_of, final
 from modules.results import Failure
 from modules.results_json import event_json
 
@@ -35,6 +37,21 @@ def test_a_segment_becomes_a_final_with_its_words_and_times() -> None:
     words = (Word("one", 1.0, 1.5, 0.9), Word("two", 1.5, 2.0, 1.0))
     event = final(TranscriptSegment(0.9, 2.1, "one two", words))
     assert event == StreamEvent(EventType.FINAL, 0.9, 2.1, "one two", words)
+
+
+def test_a_sound_is_a_final_with_its_label_and_score() -> None:
+    """As text it stands in brackets, so that nobody takes it for a word."""
+    event = event_of(Detection("Dog", 1.0, 2.5, 0.87654), AudioBuffer.silence(10, 10), 0.02)
+    assert (event.type, event.start_s, event.end_s, event.text) == (EventType.FINAL, 1.0, 2.5, "[Dog]")
+    fields = json.loads(event_json(event))
+    assert (fields["text"], fields["label"], fields["score"], fields["latency_ms"]) == ("[Dog]", "Dog", 0.8765, 20.0)
+
+
+def test_audio_that_a_stage_gave_has_its_own_times() -> None:
+    """Not those of the chunk that brought it."""
+    clean = AudioBuffer.silence(10, 10, start_s=4.0)
+    event = event_of(clean, AudioBuffer.silence(20, 10, start_s=4.5), 0.0)
+    assert (event.start_s, event.end_s, event.value) == (4.0, 5.0, clean)
 
 
 def test_the_line_of_a_final_has_its_words() -> None:

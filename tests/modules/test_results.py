@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Summary, Timing
 from modules.results_json import file_document, file_from_json, file_json, header_json, summary_json
@@ -37,6 +38,7 @@ words = st.builds(lambda text, t, share: Word(text, t[0], t[1], share), names, t
 segments = st.builds(
     lambda text, t, words: TranscriptSegment(t[0], t[1], text, tuple(words)), names, times, st.lists(words)
 )
+detections = st.builds(lambda label, t, score: Detection(label, t[0], t[1], score), names, times, shares)
 quantiles = st.builds(LatencyQuantiles, seconds, seconds, seconds, seconds)
 timings = st.builds(Timing, seconds, seconds, seconds, st.integers(0, 9999), quantiles, shares)
 results = st.builds(
@@ -48,6 +50,7 @@ results = st.builds(
     channels=st.integers(0, 64),
     text=names,
     segments=st.lists(segments, max_size=3).map(tuple),
+    detections=st.none() | st.lists(detections, max_size=3).map(tuple),
     timing=timings,
     cache_hit=st.booleans(),
 )

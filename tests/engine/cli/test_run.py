@@ -57,6 +57,7 @@ def test_a_folder_of_good_recordings_exits_0(calls: Path, tmp_path: Path) -> Non
     assert answer.stdout.splitlines()[-1].startswith("3 files: 2 ok, 0 failed, 1 skipped")
     assert "note.txt: not audio" in answer.stderr
     written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    written = {name for name in written if not name.startswith(".onbeat")}
     assert written == {
         "results.jsonl",
         *(f"{day}/a.wav.{kind}" for day in ("monday", "tuesday") for kind in ("txt", "srt")),
@@ -132,14 +133,29 @@ def test_an_unknown_key_in_the_settings_file_names_the_nearest(calls: Path, tmp_
 
 
 def test_results_that_are_there_are_kept_unless_told_otherwise(calls: Path, tmp_path: Path) -> None:
-    """The message says how to replace them."""
+    """A second run has nothing to do; one that must not go on from them says how to replace them."""
     assert onbeat("run", calls, *PLAIN, "-o", "out", folder=tmp_path).returncode == 0
     before = (tmp_path / "out" / "results.jsonl").read_bytes()
     again = onbeat("run", calls, *PLAIN, "-o", "out", folder=tmp_path)
-    assert again.returncode == 1
-    assert "--overwrite" in again.stderr
+    assert again.returncode == 0
+    assert "3 of them were done before" in again.stdout
+    assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
+    fresh = onbeat("run", calls, *PLAIN, "-o", "out", "--no-resume", folder=tmp_path)
+    assert fresh.returncode == 1
+    assert "--overwrite" in fresh.stderr
     assert (tmp_path / "out" / "results.jsonl").read_bytes() == before
     assert onbeat("run", calls, *PLAIN, "-o", "out", "--overwrite", folder=tmp_path).returncode == 0
+    assert (tmp_path / "out" / "results.jsonl").read_bytes() != before
+
+
+def test_results_of_which_nothing_is_known_are_not_touched(calls: Path, tmp_path: Path) -> None:
+    """Without their journal there is nothing to go on from."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.jsonl").write_text("somebody's\n")
+    answer = onbeat("run", calls, *PLAIN, "-o", "out", folder=tmp_path)
+    assert answer.returncode == 1
+    assert "without the journal" in answer.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.jsonl"]
 
 
 def test_fail_fast_stops_at_the_first_failure(tmp_path: Path) -> None:
@@ -191,6 +207,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
     assert len(files) == 3
     assert summary["interrupted"] is True
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        ".onbeat",
         "0.wav.txt",
         "1.wav.txt",
         "2.wav.txt",

@@ -6,8 +6,11 @@ from pathlib import Path, PurePath
 import anyio
 import pytest
 
-from engine.jobs.run import FolderJob, JobOutput, JobParts, JobRequest, Unobserved
-from engine.workers import InlineWorkers
+from engine.inline_workers import InlineWorkers
+from engine.jobs.parts import JobParts
+from engine.jobs.planned import Assignment
+from engine.jobs.request import JobOutput, JobRequest, Unobserved
+from engine.jobs.run import FolderJob
 from modules.audio.formats import TranscriptFormat
 from modules.errors import ConfigError, OutputError
 from modules.results import Failure, FileResult, Status, Summary
@@ -56,8 +59,9 @@ def inputs(folder: Path, count: int) -> Path:
 async def run(folder: Path, output: JobOutput, delays: Callable[[int], float], *, fail_fast: bool = False) -> Summary:
     """Run a job in which input number n takes `delays(n)` seconds, and fails when that is negative."""
 
-    async def transcribe(path: Path, on_heard: Callable[[float], None]) -> FileResult:
-        on_heard(0.0)
+    async def transcribe(assignment: Assignment) -> FileResult:
+        path = assignment.path
+        assignment.on_heard(0.0)
         delay = delays(int(path.stem))
         if delay < 0:
             return FileResult(str(path), Status.FAILED, error=Failure("Torn", "on purpose"))

@@ -1,0 +1,26 @@
+"""What became of a stream's chunks is counted once, for the stream and for the monitor."""
+
+from engine.stream_tally import Tally
+from modules.monitoring.monitor import RealTimePerformanceMonitor
+
+
+def test_answers_failures_and_drops_are_counted_apart() -> None:
+    """An answer is on time up to the target itself; all three are chunks."""
+    monitor = RealTimePerformanceMonitor()
+    tally = Tally(monitor, target_s=0.3)
+    for latency_s in (0.1, 0.3, 0.31):
+        tally.answered(latency_s)
+    tally.failed()
+    tally.dropped(is_served=True)
+    assert (tally.chunks, tally.on_time, tally.answered_chunks, tally.failed_chunks) == (5, 2, 3, 1)
+    snapshot = monitor.snapshot()
+    assert (snapshot.answered, snapshot.on_time, snapshot.failed, snapshot.dropped) == (3, 2, 1, 1)
+
+
+def test_what_is_dropped_while_the_stream_is_not_served_is_no_chunk_of_it() -> None:
+    """The governor judges by the streams that are served; the monitor hears of every drop."""
+    monitor = RealTimePerformanceMonitor()
+    tally = Tally(monitor, target_s=0.3)
+    tally.dropped(is_served=False)
+    assert tally.chunks == 0
+    assert monitor.snapshot().dropped == 1
