@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import accuracy, decode, detector, offline, streams
+from benchmarks import accuracy, decode, detector, offline, stages, streams, ticker
 from benchmarks.material import NoMaterial
 
 
@@ -12,7 +12,9 @@ def main() -> int:
     """Run the scenarios asked for; 1 when a limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--scenario", choices=["offline", "decode", "accuracy", "streams", "detector", "all"], default="all"
+        "--scenario",
+        choices=["offline", "decode", "accuracy", "streams", "ticker", "detector", "stages", "all"],
+        default="all",
     )
     parser.add_argument("--files", type=int, default=200, help="files in a folder (offline)")
     parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file (offline)")
@@ -24,6 +26,8 @@ def main() -> int:
         "decode": lambda: decode.report(rounds=arguments.rounds),
         "accuracy": accuracy.report,
         "detector": detector.report,
+        "stages": stages.report,
+        "ticker": lambda: ticker.report(seconds=arguments.seconds),
         "streams": lambda: streams.report(seconds=arguments.seconds),
     }
     good = True

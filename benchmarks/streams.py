@@ -32,6 +32,7 @@ TARGET_S = 0.3
 WARM_UP_S = 1.5
 MAX_GENERATOR_LATE_S = 0.05
 WORKERS = 2
+TICK_S = 0.002  # the generator sleeps no shorter: it would cost both sides a good part of a core
 
 Pcm = NDArray[np.int16]
 Feed = Callable[[int, Pcm, float], None]
@@ -112,7 +113,7 @@ async def generate(streams: int, seconds: float, speech: Sequence[Pcm], feed: Fe
         for phase_s, stream in phases:
             scheduled_s = started_s + tick * CHUNK_S + phase_s
             if (wait_s := scheduled_s - time.perf_counter()) > 0:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(max(wait_s, TICK_S))
             pcm = speech[stream % len(speech)]
             start = (places[stream] + tick * CHUNK_FRAMES) % (len(pcm) - CHUNK_FRAMES)
             latencies.fed(scheduled_s)
@@ -122,7 +123,7 @@ async def generate(streams: int, seconds: float, speech: Sequence[Pcm], feed: Fe
 
 async def onbeat_trial(name: str, speech: Sequence[Pcm], seconds: float, streams: int) -> Trial:
     """The engine: one stream each, events read by a task each."""
-    config = BatchProcessingConfig(asr="vosk", vosk_model=model(name), workers=WORKERS, max_streams=100_000)
+    config = BatchProcessingConfig(asr="vosk", vosk_model=model(name), workers=WORKERS, max_streams=100_000, chunk_s=CHUNK_S)
     monitor = MeasuringMonitor()
     async with AsyncAudioProcessor(config, monitor=monitor) as processor, AsyncExitStack() as stack:
         opened = [

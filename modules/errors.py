@@ -13,6 +13,18 @@ class DecodeError(OnbeatError, OSError):
     """A recording could not be decoded; the text names the decoders tried and what each said."""
 
 
+class DecoderLost(DecodeError):
+    """The process that decoded a recording crashed, hung or ran out of memory, and took only itself along."""
+
+
+class SourceChanged(DecodeError):
+    """A recording was replaced, cut short or written to while it was read: what came of it belongs to no file."""
+
+
+class CannotMap(DecodeError):
+    """A recording is not plain samples that could be looked at where they lie; decoding it may still work."""
+
+
 class ConfigError(OnbeatError, ValueError):
     """A setting is unknown or has a value that is not allowed."""
 
@@ -33,6 +45,14 @@ class OutputError(OnbeatError, OSError):
     """Results could not be written where they were asked for."""
 
 
+class JournalError(OutputError):
+    """The record of a job is damaged, was taken away, or cannot be written."""
+
+
+class FolderBusy(OutputError):
+    """Another run is at work in the output folder; the text names its owner and how long it has been there."""
+
+
 class Overloaded(OnbeatError, RuntimeError):
     """The engine cannot take this now without breaking its promise to what it has already accepted."""
 
@@ -48,3 +68,11 @@ class DeadlineExceeded(OnbeatError, TimeoutError):
 
 class Cancelled(OnbeatError):
     """Native work was told to stop and stopped; raised inside a worker, never shown to a caller who awaits."""
+
+
+class LeaseError(OnbeatError, RuntimeError):
+    """A buffer on loan was returned twice, used after its return, or never returned: a defect of who leased it."""
+
+
+class PoolExhausted(OnbeatError, MemoryError):
+    """A buffer pool has lent all that its limit allows; the text says how much that is."""
