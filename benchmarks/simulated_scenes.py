@@ -1,7 +1,7 @@
 """Scenes for the simulator: what happens to a machine's load, and the figures of each, governed or frozen.
 
-A scene is run once a seed; the figures are of all seeds' outcomes together. Loads are shares of `Bench.carried`, the streams
-that the best static setting carries on that machine.
+A scene is run once a seed; the figures are of all seeds' outcomes together. Loads are shares of `Bench.carried`, the
+streams that the best static setting carries on that machine.
 """
 
 import math
@@ -10,22 +10,13 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from modules.batching.cost_model import CostLimits
-from modules.batching.live_chunks import LIVE_LENGTHS_S
 from modules.simulation.arrivals import SentStream, between, joined, steady
 from modules.simulation.machines import Machine, Neighbour
 from modules.simulation.outcome import Outcome
-from modules.simulation.profiles import CostProfile
+from modules.simulation.profiles import PROFILES, CostProfile
 from modules.simulation.scenarios import FolderWork, Scenario
 from modules.simulation.simulator import simulate
 from modules.tuning.plan import Knob
-
-SHAPES = (
-    CostProfile("overhead-bound", fixed_s=6e-3, item_s=0.6e-3, audio_s=2e-3),
-    CostProfile("mixed", fixed_s=1.4e-3, item_s=0.3e-3, audio_s=3.5e-3),
-    CostProfile("flat", fixed_s=0.02e-3, item_s=0.05e-3, audio_s=4.75e-3, cliff_audio_s=0.9, cliff_factor=1.35),
-    CostProfile("drifting", fixed_s=0.5e-3, item_s=0.3e-3, audio_s=3.5e-3, drift_share=0.25, drift_period_s=20.0),
-)
-"""How costs may depend on the batch: paid by the call, partly, hardly with a cache's cliff, and swinging by a quarter."""
 
 EVENT_S = 6.0
 """When a scene's event begins; until then the governor has learnt."""
@@ -43,8 +34,6 @@ LAST_S = 2.0
 WINDOW_S = 0.5
 ON_TIME = 0.99
 
-_LARGEST = 64
-_SCALE_STEPS = 40
 _TARGET_S = 0.3
 
 
@@ -61,14 +50,10 @@ class Bench:
         return max(1, round(load * self.carried))
 
 
-def dear(shape: CostProfile, streams_a_core: float, *, cores: int) -> CostProfile:
-    """The same shape, so dear that a core carries about that many steady streams in the best chunks and calls."""
+def dear(name: str, streams_a_core: float, *, cores: int) -> CostProfile:
+    """The profile of that name, so dear that a core carries about that many steady streams in the best chunks."""
     most_s = CostLimits.of(_TARGET_S, workers=cores).max_service_s
-    scaled = shape
-    for _ in range(_SCALE_STEPS):  # dearer calls may have to be smaller ones, so one step is not enough
-        carried = max(scaled.per_core(length_s, cap=_LARGEST, max_service_s=most_s) for length_s in LIVE_LENGTHS_S)
-        scaled = scaled.scaled(math.sqrt(carried / streams_a_core))
-    return scaled
+    return PROFILES[name].carrying(streams_a_core, max_service_s=most_s)
 
 
 def step(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
@@ -84,9 +69,7 @@ def burst(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
     chance = _chance(seed)
     sent = joined(
         steady(bench.streams(0.5), 14.0, chance),
-        between(
-            bench.streams(1.5) - bench.streams(0.5), chance, from_s=EVENT_S, until_s=EVENT_S + BURST_S
-        ),
+        between(bench.streams(1.5) - bench.streams(0.5), chance, from_s=EVENT_S, until_s=EVENT_S + BURST_S),
     )
     return _run(bench, sent, 14.0, seed, is_frozen=is_frozen)
 
@@ -117,12 +100,12 @@ def slow_model(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
 
 
 def quota(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
-    """A quota of `QUOTA_CPUS`, at 60 % of what these carry, with folder work that would take all that is idle."""
+    """A quota of `QUOTA_CPUS`, at 40 % of what these carry, with folder work that would take all that is idle."""
     share = QUOTA_CPUS / bench.machine.cores
-    small = replace(bench, machine=replace(bench.machine, quota_cpus=QUOTA_CPUS))
-    sent = steady(bench.streams(0.6 * share), 20.0, _chance(seed))
+    machine = replace(bench.machine, quota_cpus=QUOTA_CPUS)
+    sent = steady(bench.streams(0.4 * share), 20.0, _chance(seed))
     frozen_s = EVENT_S / 4 if is_frozen else math.inf
-    scenario = Scenario(small.profile, small.machine, tuple(sent), 20.0, seed=seed, frozen_from_s=frozen_s)
+    scenario = Scenario(bench.profile, machine, tuple(sent), 20.0, seed=seed, frozen_from_s=frozen_s)
     return simulate(replace(scenario, folder=FolderWork()))
 
 
@@ -206,8 +189,15 @@ def served(bench: Bench, outcomes: Sequence[Outcome]) -> Served:
 
 
 def throttled(outcomes: Sequence[Outcome]) -> float:
-    """Share of the quota's periods in which calls were held back, over all seeds together."""
+    """Share of the quota's periods in which calls were held back, the seconds of finding the plan included."""
     return sum(one.throttled_periods for one in outcomes) / sum(one.periods for one in outcomes)
+
+
+def throttled_at_last(outcomes: Sequence[Outcome]) -> float:
+    """The mean share of such periods once the plan is found, as the governor saw it."""
+    seen = [look.resources.throttled for one in outcomes for look in one.observations if look.now_s >= EVENT_S]
+    known = [share for share in seen if share is not None]
+    return sum(known) / len(known)
 
 
 def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Outcome:
@@ -224,4 +214,4 @@ def _is_back(outcome: Outcome) -> bool:
 
 
 def _chance(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - seeded, no secret
+    return Random(seed)

@@ -1,5 +1,6 @@
 """`Dispatch`: what the hops of live streams cost on the workers, and the plan by which the workers batch them."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -87,9 +88,10 @@ class Dispatch:
         for kind in self._kinds:
             if kind.chunk_s != END_S:
                 rows.setdefault(kind.key, []).append(kind)
+        shapes = Counter(key.model for key in rows)
         return [
             BatchState(
-                f"{key.model}, {key.shape}",
+                key.model if shapes[key.model] == 1 else f"{key.model}, {key.shape}",
                 fmean(self._kinds[kind].mean_batch for kind in kinds),
                 max(self._workers.plan.cap(kind) for kind in kinds),
                 self.costs.knee(key),

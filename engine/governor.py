@@ -133,7 +133,7 @@ class Governor:
             plan=PlanState(
                 chunk_s=plan.chunk_s,
                 workers=plan.workers,
-                admitted_streams=min(plan.max_streams, len(streams.book)),
+                admitted_streams=plan.max_streams,
                 folder_share=plan.folder_share,
                 partials=plan.partials,
                 accepts_streams=plan.accepts_streams,

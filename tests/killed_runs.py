@@ -83,7 +83,7 @@ def kill_at_random(work: Work, output: str, *, kills: int, within_s: tuple[float
 
     The moments are counted from when the run holds its lock, so that none is wasted on Python's own start.
     """
-    chance = random.Random(seed)  # noqa: S311 - seeded chance
+    chance = random.Random(seed)
     lock = work.folder / output / STATE_FOLDER / LOCK_NAME
     for number in range(kills):
         begun = len(work.log(output))

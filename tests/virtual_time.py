@@ -67,7 +67,7 @@ class SlowWorkers:
 
     def __init__(self, seed: int, *, max_s: float = 0.5) -> None:
         """Take up to `max_s` virtual seconds a call."""
-        self._chance = random.Random(seed)  # noqa: S311 - a seeded schedule, no secret
+        self._chance = random.Random(seed)
         self._max_s = max_s
         self.under_way = 0
         self.cancelled = 0

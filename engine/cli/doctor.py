@@ -16,13 +16,14 @@ from engine.cli.config import ConfigFile
 from engine.config import BatchProcessingConfig
 from engine.config_sources import load_config
 from engine.learnt_costs import LearntCosts, NothingLearnt
+from engine.memory_sums import outlook_of
 from engine.version import __version__
 from modules.errors import ConfigError, ModelError
 from modules.models.onnx import providers
 from modules.monitoring.installation import Installation, installation
-from modules.monitoring.resources import effective_cpus, effective_memory
+from modules.monitoring.resources import effective_cpus, effective_memory, unique_set_bytes, worker_count
 from modules.stages.asr_vosk import cached_models, is_model
-from modules.stages.recognisers import RecogniserWish, choose, vosk_folders
+from modules.stages.recognisers import RecogniserChoice, RecogniserWish, choose, vosk_folders
 
 MIB = 2**20
 
@@ -57,6 +58,16 @@ class LearntFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryFinding:
+    """The memory sum of the settings, in words and in MB, the limit it is held under, and how many streams fit."""
+
+    sum: str
+    sum_mb: int
+    limit_mb: int
+    fitting_streams: int
+
+
+@dataclass(frozen=True, slots=True)
 class DoctorReport:
     """What the doctor saw. A decoder or a package that is `None` is not there; otherwise it is a version or a path."""
 
@@ -69,6 +80,7 @@ class DoctorReport:
     cpus_limited_by: str | None
     effective_memory_mb: int
     memory_limited_by: str
+    memory_sum: MemoryFinding
     recogniser: RecogniserFinding
     model_folders: tuple[ModelFolder, ...]
     decoders: Mapping[str, str | None]
@@ -101,6 +113,7 @@ def examine(config_file: Path | None = None) -> DoctorReport:
     settings, file, error = _settings(config_file)
     installed, cpus, memory = installation(), effective_cpus(), effective_memory()
     learnt, nothing_learnt = _learnt()
+    choice, recogniser = _recogniser(settings)
     return DoctorReport(
         onbeat=__version__,
         python=f"{installed.implementation} {installed.python}",
@@ -111,7 +124,8 @@ def examine(config_file: Path | None = None) -> DoctorReport:
         cpus_limited_by=cpus.source,
         effective_memory_mb=memory.limit_bytes // MIB,
         memory_limited_by=memory.source,
-        recogniser=_recogniser(settings),
+        memory_sum=_memory_sum(settings, choice, workers=settings.workers or worker_count(cpus)),
+        recogniser=recogniser,
         model_folders=_model_folders(settings),
         decoders=_decoders(installed),
         onnx_providers=_onnx_providers(),
@@ -128,6 +142,8 @@ def rows(report: DoctorReport) -> list[tuple[str, str]]:
         ("settings", report.settings_error or report.settings_file or "no onbeat.toml, so the defaults"),
         ("CPUs", f"{report.effective_cpus:g} may be used (limit: {report.cpus_limited_by or 'not known'})"),
         ("memory", f"{report.effective_memory_mb:,} MB may be used (limit: {report.memory_limited_by})"),
+        ("memory", report.memory_sum.sum),
+        ("memory", _memory_limit_line(report.memory_sum)),
         ("recogniser", f"{report.recogniser.backend or 'not to be had'}: {report.recogniser.why}"),
         *(("Vosk models", _folder_line(looked)) for looked in report.model_folders),
         *(("decoders", _line(name, found)) for name, found in report.decoders.items()),
@@ -147,13 +163,24 @@ def _settings(config_file: Path | None) -> tuple[BatchProcessingConfig, str | No
     return loaded.config, None if loaded.file is None else str(loaded.file), None
 
 
-def _recogniser(settings: BatchProcessingConfig) -> RecogniserFinding:
+def _recogniser(settings: BatchProcessingConfig) -> tuple[RecogniserChoice | None, RecogniserFinding]:
     wish = RecogniserWish(asr=settings.asr, vosk_model=settings.vosk_model, language=settings.language)  # no download
     try:
         choice = choose(wish)
     except ModelError as error:
-        return RecogniserFinding(None, str(error))
-    return RecogniserFinding(choice.backend, choice.why)
+        return None, RecogniserFinding(None, str(error))
+    return choice, RecogniserFinding(choice.backend, choice.why)
+
+
+def _memory_sum(settings: BatchProcessingConfig, choice: RecogniserChoice | None, *, workers: int) -> MemoryFinding:
+    """The sum with this process, which has loaded no model, in the place of the one that will run."""
+    outlook = outlook_of(settings, choice, workers=workers, idle_bytes=unique_set_bytes())
+    sum_mb, limit_mb = round(outlook.total_bytes / MIB), round(outlook.limit_bytes / MIB)
+    return MemoryFinding(str(outlook), sum_mb, limit_mb, outlook.fitting_streams)
+
+
+def _memory_limit_line(found: MemoryFinding) -> str:
+    return f"held under {found.limit_mb} MB (max_memory_mb and models), where {found.fitting_streams} streams fit"
 
 
 def _decoders(installed: Installation) -> dict[str, str | None]:

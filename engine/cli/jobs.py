@@ -174,7 +174,10 @@ def _lines(job: JobView) -> list[str]:
         f"{counts}; {facts['audio_s']:.1f} s of audio",
         f"journal: {job.journal.check()}",
         "runs:",
-        *(f"  {_clock(run.started_at)}  {run.state}  {run.wall_s:.1f} s  process {run.owner}" for run in job.runs),
+        *(
+            f"  {_clock(run.started_at)}  {run.state}  {run.wall_s:.1f} s{_share(run)}  process {run.owner}"
+            for run in job.runs
+        ),
     ]
     for state, title in ((State.BEGUN, "under way"), (State.FAILED, "failed")):
         files = list(job.files(state))
@@ -186,9 +189,10 @@ def _lines(job: JobView) -> list[str]:
 
 def _said(job: JobView, file: KnownFile) -> str:
     facts = _file(job, file)
+    message = facts["message"]
+    said = message if facts["path"] in message else f"{facts['path']}: {message}" if message else facts["path"]
     segments = f", {facts['segments']} segments finished" if facts["segments"] else ""
-    why = f": {facts['message']}" if facts["message"] else ""
-    return f"{facts['path']} ({facts['attempts']} attempts{segments}){why}"
+    return f"{said} ({facts['attempts']} attempts{segments})"
 
 
 def _file(job: JobView, file: KnownFile) -> dict[str, Any]:
@@ -207,9 +211,14 @@ def _run(run: Run) -> dict[str, Any]:
         "started": _clock(run.started_at),
         "state": run.state.value,
         "wall_s": round(run.wall_s, 3),
+        "journal_s": round(run.journal_s, 3),
         "process": run.owner,
         "fingerprint": run.fingerprint,
     }
+
+
+def _share(run: Run) -> str:
+    return f", the journal {run.journal_s / run.wall_s:.1%} of it" if run.wall_s else ""
 
 
 def _clock(seconds: float) -> str:

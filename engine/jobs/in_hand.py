@@ -1,11 +1,11 @@
 """`InHand`: which recordings are being worked on, kept in a file so that a run that died tells the next one.
 
-A mark is one small write, which outlives the process at once; nothing waits for the disk.
+The file is mapped: a mark is a copy in memory, which outlives the process at once, and nothing waits for the disk.
 """
 
+import mmap
 import os
 import struct
-from contextlib import suppress
 from pathlib import Path
 
 MAX_PLACES = 64
@@ -20,23 +20,29 @@ class InHand:
 
     def __init__(self, path: Path) -> None:
         """Read what was left, and begin with no mark. Raises `OSError`."""
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.posix_fallocate(file, 0, MAX_PLACES * _PLACE_BYTES)  # a mapped page without a place on the disk kills
+            self._marks = mmap.mmap(file, MAX_PLACES * _PLACE_BYTES)
+        finally:
+            os.close(file)
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         self._free = list(range(MAX_PLACES))
         self.left = frozenset(filter(None, map(self._read, self._free)))
-        os.ftruncate(self._file, 0)
+        self._clear()
 
     def __repr__(self) -> str:
         return f"<InHand {MAX_PLACES - len(self._free)} marked, {len(self.left)} left>"
 
     def mark(self, key: str) -> int:
-        """The place of the mark, or -1 where there is none. A mark that cannot be made harms nobody."""
+        """The place of the mark, or -1 where there is none: a name too long for it is not marked."""
         name = os.fsencode(key)
         if not self._free or len(name) > _PLACE_BYTES - _LENGTH.size:
             return -1
         place = self._free.pop()
-        with suppress(OSError):  # the disk is full: the run will say so where it matters
-            os.pwrite(self._file, _LENGTH.pack(len(name)) + name, place * _PLACE_BYTES)
+        start = place * _PLACE_BYTES + _LENGTH.size
+        self._marks[start : start + len(name)] = name
+        _LENGTH.pack_into(self._marks, place * _PLACE_BYTES, len(name))
         return place
 
     def free(self, place: int) -> None:
@@ -45,18 +51,17 @@ class InHand:
             self._free.append(place)
 
     def close(self) -> None:
-        """Take all marks away: the run ends in good order."""
-        if self._file >= 0:
-            with suppress(OSError):
-                os.ftruncate(self._file, 0)
-            os.close(self._file)
-            self._file = -1
+        """Take all marks away: the run ends in good order. Closing twice is fine."""
+        if not self._marks.closed:
+            self._clear()
+            self._marks.close()
+
+    def _clear(self) -> None:
+        for place in range(MAX_PLACES):
+            _LENGTH.pack_into(self._marks, place * _PLACE_BYTES, 0)
 
     def _read(self, place: int) -> str:
-        """The mark in a place; nothing where there is none, or half of one."""
-        mark = os.pread(self._file, _PLACE_BYTES, place * _PLACE_BYTES)
-        if len(mark) < _LENGTH.size:
-            return ""
-        (length,) = _LENGTH.unpack_from(mark)
-        name = mark[_LENGTH.size : _LENGTH.size + length]
-        return os.fsdecode(name) if len(name) == length else ""
+        """The mark in a place; nothing where there is none, or one that no mark can be."""
+        (length,) = _LENGTH.unpack_from(self._marks, place * _PLACE_BYTES)
+        start = place * _PLACE_BYTES + _LENGTH.size
+        return os.fsdecode(self._marks[start : start + length]) if length <= _PLACE_BYTES - _LENGTH.size else ""

@@ -80,13 +80,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as the journal knows it; times are seconds of the system's clock, for people only."""
+    """A run as the journal knows it; when it started and ended is the system's clock, for people only.
+
+    `journal_s` is how much of `wall_s` the journal itself took.
+    """
 
     id: int
     state: RunState
     started_at: float
     ended_at: float
     wall_s: float
+    journal_s: float
     owner: str
     request: str
     fingerprint: str

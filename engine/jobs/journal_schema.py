@@ -9,21 +9,21 @@ APPLICATION = 0x4F6E6274
 
 TABLES = """
 CREATE TABLE runs (id INTEGER PRIMARY KEY, state TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL NOT NULL,
-    wall_s REAL NOT NULL, owner TEXT NOT NULL, request TEXT NOT NULL, fingerprint TEXT NOT NULL);
+    wall_s REAL NOT NULL, journal_s REAL NOT NULL, owner TEXT NOT NULL, request TEXT NOT NULL,
+    fingerprint TEXT NOT NULL);
 CREATE TABLE fingerprints (digest TEXT PRIMARY KEY, parts TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE files (id INTEGER PRIMARY KEY, path NOT NULL UNIQUE, shown NOT NULL, number INTEGER NOT NULL,
     state TEXT NOT NULL, size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, checked_ns INTEGER NOT NULL,
     digest BLOB NOT NULL, fingerprint TEXT NOT NULL, attempts INTEGER NOT NULL, error_kind TEXT, error TEXT,
     audio_s REAL NOT NULL, rendering TEXT NOT NULL, outputs NOT NULL, owned INTEGER NOT NULL,
     is_gone INTEGER NOT NULL);
-CREATE INDEX files_by_digest ON files (digest) WHERE state = 'ok';
 CREATE TABLE results (file INTEGER PRIMARY KEY, crc INTEGER NOT NULL, line TEXT NOT NULL);
 CREATE TABLE segments (file INTEGER NOT NULL, number INTEGER NOT NULL, start_s REAL NOT NULL, found TEXT NOT NULL,
     PRIMARY KEY (file, number)) WITHOUT ROWID;
 """
 FILE_COLUMNS = """id, path, shown, number, state, size_bytes, mtime_ns, checked_ns, digest, fingerprint, attempts,
     error_kind, error, audio_s, rendering, outputs, owned, is_gone"""
-RUN_COLUMNS = "id, state, started_at, ended_at, wall_s, owner, request, fingerprint"
+RUN_COLUMNS = "id, state, started_at, ended_at, wall_s, journal_s, owner, request, fingerprint"
 
 
 def marks(count: int) -> str:
@@ -32,18 +32,19 @@ def marks(count: int) -> str:
 
 
 PUT_FILE = f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES ({marks(18)})"
-PUT_RUN = f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({marks(8)})"
+PUT_RUN = f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({marks(9)})"
 PUT_LINE = "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
 PUT_SEGMENT = "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?)"
 FORGET_SEGMENTS = "DELETE FROM segments WHERE file = ?"
 PUT_RENDERING = "UPDATE files SET rendering = ?, outputs = ?, owned = 1 WHERE id = ?"
 PUT_NUMBER = "UPDATE files SET number = ?, is_gone = 0 WHERE id = ?"
 PUT_GONE = "UPDATE files SET is_gone = 1 WHERE id = ?"
-PUT_PROGRESS = "UPDATE runs SET wall_s = ?, state = ?, ended_at = ? WHERE id = ?"
+PUT_PROGRESS = "UPDATE runs SET wall_s = ?, journal_s = ?, state = ?, ended_at = ? WHERE id = ?"
 
 RUNS = f"SELECT {RUN_COLUMNS} FROM runs ORDER BY id"
 COUNTS = "SELECT state, count(*), sum(audio_s) FROM files WHERE NOT is_gone GROUP BY state"
-TWIN = "SELECT id FROM files WHERE digest = ? AND fingerprint = ? AND state = 'ok' ORDER BY number LIMIT 1"
+DIGESTS = "SELECT digest, id FROM files WHERE state = 'ok' ORDER BY number, id"
+IS_DONE = "SELECT 1 FROM files WHERE id = ? AND digest = ? AND fingerprint = ? AND state = 'ok'"
 SEGMENTS = "SELECT file, number, start_s, found FROM segments WHERE file = ? ORDER BY number"
 
 

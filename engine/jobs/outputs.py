@@ -10,7 +10,7 @@ from hashlib import blake2b
 from itertools import count
 from pathlib import Path, PurePath
 
-from engine.jobs.digest_set import DigestSet
+from engine.jobs.digest_map import DigestMap
 from engine.jobs.discover import Found
 from engine.jobs.results_file import ResultsFile
 from engine.jobs.whole_files import PARTIAL_SUFFIX, create, replace_whole, sync_folder
@@ -33,9 +33,9 @@ class OutputNames:
         self._formats = tuple(formats)
         self._several_inputs = several_inputs
         self._root_names: dict[Path, str] = {}
-        self._files = DigestSet()
+        self._files = DigestMap()
         self._files.add(_key(PurePath(RESULTS_NAME)))
-        self._folders = DigestSet()
+        self._folders = DigestMap()
         self._next: dict[bytes, int] = {}  # where to go on counting, so that a thousand of one name do not start at 1
 
     def claim(self, found: Found) -> tuple[PurePath, ...]:

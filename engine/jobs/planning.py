@@ -72,7 +72,7 @@ class Planner:
         action = decide(known, found.facts, self._books.wish)
         if action is Action.KEEP or found.facts.size_bytes > SMALL_BYTES:
             return action, None
-        content = read_small(found.path)
+        content = read_small(str(found.path))
         if action is Action.COMPARE and content:
             action = Action.KEEP if still_holds(known, content, self._books.wish) else Action.DO
         return action, content

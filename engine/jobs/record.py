@@ -8,10 +8,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from engine.jobs.content import Content
-from engine.jobs.digest_set import DigestSet
+from engine.jobs.digest_map import DigestMap
 from engine.jobs.journal import Changes
 from engine.jobs.journal_rows import KnownFile, Outcome, Run, RunState, Segment, State, state_of, written_names
 from engine.jobs.lock import Owner
@@ -25,6 +24,7 @@ from modules.results_json import file_from_json
 
 _LINES_AT_ONCE = 64
 _NAMED = 10
+_NOT_READ = (-1, 0, 0, b"")
 _ENDED = (State.OK, State.FAILED, State.SKIPPED)
 
 
@@ -39,18 +39,17 @@ class RunFacts:
 class Record:
     """The record of one run in its place; `rendering` is how it writes transcripts.
 
-    `journal_s` is how long the journal has taken; with `is_same_request` the run before asked for the same.
+    With `is_same_request` the run before asked for the same.
     """
 
     def __init__(self, place: JobPlace, wish: Wish, rendering: str) -> None:
         """Nothing is on record yet."""
-        self.journal_s = 0.0
         self.is_same_request = False
         self._place = place
         self._wish = wish
         self._rendering = rendering
         self._changes = Changes()
-        self._digests = DigestSet()
+        self._digests = DigestMap()
         self._earlier_s = 0.0
         self._started_s = time.perf_counter()
 
@@ -71,9 +70,9 @@ class Record:
         self.is_same_request = bool(runs) and runs[-1].request == facts.request
         owner = Owner.here(now)
         who, fingerprint = f"{owner.pid} on {owner.host}", self._wish.fingerprint
-        journal.begin_run(Run(0, RunState.RUNNING, now, now, 0.0, who, facts.request, fingerprint), facts.parts)
-        for digest in journal.digests():
-            self._digests.add(digest)
+        journal.begin_run(Run(0, RunState.RUNNING, now, now, 0.0, 0.0, who, facts.request, fingerprint), facts.parts)
+        for digest, file in journal.digests():
+            self._digests.add(digest, file)
         self._blame()
         return self._said_of(runs[-1], facts) if runs else []
 
@@ -81,22 +80,22 @@ class Record:
         """Have an outcome put on record with the next group; `line` is that of an input that was processed."""
         planned, known = entry.planned, entry.planned.known
         if isinstance(entry, Done):
-            row = self._row(planned, entry.content, state=state_of(entry.result), audio_s=entry.result.duration_s)
-            row = replace(row, attempts=entry.attempts, error=entry.result.error)
+            row = self._row(planned, entry.content, state_of(entry.result), entry.attempts, entry.result)
             self._changes.outcomes.append(Outcome(row, line))
             if row.state is State.OK:
-                self._digests.add(row.digest)
+                self._digests.add(row.digest, row.id)
             return
         assert known is not None, entry
         if content := entry.content or planned.content:  # other facts, the same content
-            known = replace(known, **_facts(content), number=planned.number, is_gone=False)
+            known = replace(known, mtime_ns=content.facts.mtime_ns, checked_ns=content.checked_ns)
+            known = replace(known, number=planned.number, is_gone=False)
             self._changes.outcomes.append(Outcome(known, forgets_segments=False))
         elif known.number != planned.number or known.is_gone:
             self._changes.renumbered.append((planned.number, known.id))
 
     def begun(self, planned: Planned, content: Content, *, attempts: int, error: Failure | None = None) -> None:
         """Have it put on record that a recording is under way, and how often it was tried."""
-        row = replace(self._row(planned, content, state=State.BEGUN), attempts=attempts, error=error)
+        row = replace(self._row(planned, content, State.BEGUN, attempts), error=error)
         goes_on = may_go_on(planned.known, content, self._wish) or error is not None
         self._changes.outcomes.append(Outcome(row, forgets_segments=not goes_on))
 
@@ -113,11 +112,9 @@ class Record:
         """Put a group on record. Raises `JournalError`, and `OutputError` when transcripts cannot be synced."""
         if self._changes.rendered:
             self._place.output.sync()
-        started_s = time.perf_counter()
         if self._changes or state is not RunState.RUNNING:
             self._place.journal.write(self._changes, wall_s=self._run_s, state=state, now=self._place.clock())
         self._changes = Changes()
-        self.journal_s += time.perf_counter() - started_s
 
     def lines(self, ids: Sequence[int]) -> dict[int, str]:
         """The lines of results that are on record for these inputs, by id. Raises `JournalError`."""
@@ -140,8 +137,10 @@ class Record:
 
     def copy_of(self, digest: bytes) -> FileResult | None:
         """The result of an input with this content that is done with the same settings, if there is one."""
-        twin = self._place.journal.twin(digest, self._wish.fingerprint)
-        return file_from_json(self.lines([twin])[twin]) if twin is not None else None
+        file = self._digests.get(digest)
+        if file is None or not self._place.journal.is_done(file, digest, self._wish.fingerprint):
+            return None
+        return file_from_json(self.lines([file])[file])
 
     def recalled(self, planned: Planned, content: Content) -> dict[int, FinishedSegment]:
         """The segments of an unfinished recording that are on record and are still good, by number."""
@@ -168,14 +167,18 @@ class Record:
             said.append(f"{others} files of earlier runs are not among these inputs and are left out of the results")
         return said
 
-    def _row(self, planned: Planned, content: Content | None, *, state: State, audio_s: float = 0.0) -> KnownFile:
+    def _row(
+        self, planned: Planned, content: Content | None, state: State, attempts: int, result: FileResult | None = None
+    ) -> KnownFile:
         known = planned.known
-        row = KnownFile(planned.id, planned.key, str(planned.found.path), planned.number, state, audio_s=audio_s)
-        if content is not None:
-            row = replace(row, **_facts(content), size_bytes=content.facts.size_bytes, digest=content.digest)
-        if known is not None:
-            row = replace(row, outputs=known.outputs, owned=known.owned)
-        return replace(row, fingerprint=self._wish.fingerprint)
+        facts = _NOT_READ if content is None else (
+            content.facts.size_bytes, content.facts.mtime_ns, content.checked_ns, content.digest,
+        )  # fmt: skip
+        return KnownFile(
+            planned.id, planned.key, str(planned.found.path), planned.number, state, *facts, self._wish.fingerprint,
+            attempts, *((result.error, result.duration_s) if result else (None, 0.0)), "",
+            *((known.outputs, known.owned) if known else ("", False)),
+        )  # fmt: skip
 
     def _blame(self) -> None:
         """Count the crash of an earlier run against what it had in hand."""
@@ -204,7 +207,3 @@ class Record:
             what = ", ".join(changes(before, facts.parts)) or "what affects results"
             said.append(f"changed since the last run: {what}; what depends on it is done again")
         return said
-
-
-def _facts(content: Content) -> dict[str, Any]:
-    return {"mtime_ns": content.facts.mtime_ns, "checked_ns": content.checked_ns}

@@ -213,7 +213,8 @@ def _mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of all channels; of few, column by column: numpy's own takes 40 times as long for two."""
     channels = samples.shape[1]
     if channels > _FEW_CHANNELS:
-        return samples.mean(axis=1, dtype=np.float32)
+        mean: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+        return mean
     total = samples[:, 0] + samples[:, 1]
     for channel in range(2, channels):
         total += samples[:, channel]

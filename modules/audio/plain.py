@@ -50,4 +50,4 @@ def _is_plain_flac(head: bytes, size_bytes: int) -> bool:
     if start != _FLAC_START or block not in _STREAM_INFO_HEADS:
         return False
     rate, channels, frames = packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
-    return rate > 0 and 2 * channels * frames <= USUAL_LIMITS.max_expansion * size_bytes
+    return bool(rate > 0 and 2 * channels * frames <= USUAL_LIMITS.max_expansion * size_bytes)

@@ -24,7 +24,7 @@ VERSION = 1
 """The layout that `CostModel.to_dict` writes; another one is refused."""
 
 _KNOTS = 24  # of each class's times, as many evenly spaced ones are saved
-_LATELY_CALLS = 200  # of a model: a kind of calls seen among these knows itself what it costs
+_LATELY_CALLS = 24  # of a model: a kind of calls seen among these knows itself what it costs
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ from modules.batching.cost_model import CostKey, CostModel
 LIVE_LENGTHS_S = (0.2, 0.4, 0.8)
 """Lengths a live chunk may have by default, in seconds: the recogniser's grain and two doublings of it."""
 
-_GOLDEN = (math.sqrt(5) - 1) / 2
-
 
 @dataclass(frozen=True, slots=True)
 class LengthCost:
@@ -70,15 +68,17 @@ def first_length_s(chunk_s: float, before_s: float, place: ChunkPlace, *, step_s
     """The length of the first chunk that a stream cuts after its length was `before_s`; 0 for a stream's very first.
 
     Streams that went over to longer chunks together would all have one ready in the same moment, again and again. So
-    each ends this one, a multiple of `step_s`, in a phase of its own: multiples of the golden ratio, which spread
-    evenly however many there are (Knuth, The Art of Computer Programming 3, 6.4). To shorter chunks each goes over
-    after the one that it gathers: what waits of it, cut small, would be a burst.
+    each ends this one in a slot of its own: slots of `step_s` by the stream's number, as many as the new length has.
+    The slots of a length lie within those of lengths that it is a multiple of, so a stream in its slot goes over in
+    chunks of the length before, of which calls are large already. To shorter chunks each goes over after the one that
+    it gathers: what waits of it, cut small, would be a burst.
     """
     if chunk_s <= before_s:
         return before_s
-    phase_s = chunk_s * (_GOLDEN * place.stream % 1)
-    steps = math.ceil((phase_s - place.begins_s) % chunk_s / step_s - 1e-9)
-    return step_s * steps if steps and step_s * steps < chunk_s else chunk_s
+    slots = max(1, round(chunk_s / step_s))
+    begins = math.floor(place.begins_s / step_s + 1e-6)
+    steps = (place.stream - begins) % slots or slots
+    return chunk_s * steps / slots
 
 
 def averaged(rows: Sequence[tuple[int, Sequence[LengthCost]]]) -> tuple[LengthCost, ...]:

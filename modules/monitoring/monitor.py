@@ -113,7 +113,8 @@ class RealTimePerformanceMonitor:
         if start_s is not None and now_s <= start_s:
             raise ValueError(f"now_s must be after the last tick at {start_s} s, got {now_s}")
         self._ticked_s = now_s
-        window = None if start_s is None else self._remember(self._cut(start_s, now_s), state)
+        cut = self._cut(-math.inf if start_s is None else start_s, now_s)
+        window = None if start_s is None else self._remember(cut, state)  # what was before is in no window
         chunk_s = state.plan.chunk_s
         limit_s = self.target.pipeline_latency_ms / 1e3
         self._chunks.pipeline_target_s = math.inf if chunk_s is None else limit_s - chunk_s

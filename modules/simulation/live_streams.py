@@ -92,7 +92,7 @@ class SimulatedStream:
         if self.is_served:
             chunks += [waiting[start : start + pieces] for start in range(0, len(waiting) - pieces + 1, pieces)]
         else:
-            chunks.append(waiting)
+            chunks += [[at_s] for at_s in waiting]
         for chunk in chunks:
             if chunk and chunk[-1] < until_s:
                 self.outcome.lost_s += chunk

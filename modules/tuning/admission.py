@@ -12,11 +12,14 @@ from modules.tuning.view import Turn, View
 _KEEP_LOAD = 0.93
 """Share of the capacity that is filled when streams are suspended."""
 
-_FULL_LOAD = 0.97
+_FULL_LOAD = 0.95
 """Share of the capacity up to which suspended streams are let back, one probe at a time."""
 
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
+
+_STUBBORN_S = 6.0
+"""After so long of late chunks fewer streams are served though the capacity known would carry them."""
 
 _STEP = 0.05
 _FIRST_HOLD_S, _MAX_HOLD_S = 8.0, 120.0
@@ -42,7 +45,7 @@ class StreamsKnob:
             return None
         fitting = view.capacity_s(cost) / view.stream_s
         admitted = view.seen.load.admitted
-        is_over = admitted > fitting or view.is_lasting
+        is_over = admitted > fitting or view.late_for_s >= _STUBBORN_S
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late

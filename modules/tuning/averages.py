@@ -5,20 +5,23 @@ from collections import deque
 
 from modules.monitoring.targets import MAX_MISSES, samples_needed
 
-_FAST_S, _SLOW_S = 0.5, 4.0
+_FAST_S, _MEAN_S, _SLOW_S = 0.5, 1.0, 4.0
 _WINDOW_CHUNKS = 2000
 _SHOWN_CHUNKS = samples_needed(0)
 
 
 class WorseAverage:
-    """The higher of a fast and a slow average: high means worse. `None` until something was observed."""
+    """The higher of a fast and a slow average: high means worse. `None` until something was observed.
 
-    __slots__ = ("_fast", "_slow")
+    Beside them a plain one, `mean`, for who must not be biased towards worse.
+    """
+
+    __slots__ = ("_fast", "_mean", "_slow")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self._fast: float | None = None
-        self._slow = 0.0
+        self._mean = self._slow = 0.0
 
     @property
     def worse(self) -> float | None:
@@ -27,15 +30,16 @@ class WorseAverage:
 
     @property
     def mean(self) -> float | None:
-        """The mean of both, which is not biased towards worse."""
-        return None if self._fast is None else (self._fast + self._slow) / 2
+        """The plain average."""
+        return None if self._fast is None else self._mean
 
     def observe(self, value: float, *, over_s: float) -> None:
         """Learn what was seen over the last `over_s` seconds."""
         if self._fast is None:
-            self._fast = self._slow = value
+            self._fast = self._slow = self._mean = value
             return
         self._fast += (1 - math.exp(-over_s / _FAST_S)) * (value - self._fast)
+        self._mean += (1 - math.exp(-over_s / _MEAN_S)) * (value - self._mean)
         self._slow += (1 - math.exp(-over_s / _SLOW_S)) * (value - self._slow)
 
 

@@ -38,7 +38,7 @@ class LengthKnob:
         if now is None or view.wanted_s is None:
             return None
         load = view.wanted_s / view.capacity_s(now)
-        if load > _GROW_ABOVE or not view.is_useful(now):
+        if load > _GROW_ABOVE or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
         return self._shorter(view, now)
 
@@ -71,7 +71,8 @@ class LengthKnob:
             return Turn(Knob.CHUNK, again_s, sentence, is_urgent=True)
         best = max(useful, key=view.capacity_s, default=now)
         gain = _MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
-        if best is now or (view.is_useful(now) and view.capacity_s(best) < gain * view.capacity_s(now)):
+        least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
+        if best is now or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
             return None
         return self._to(view, best, load, is_urgent=is_urgent)
 

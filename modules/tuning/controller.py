@@ -27,7 +27,7 @@ REVERSE_S = 10.0
 _LATE_QUEUE = 0.3  # of the target
 _LATE_MISSES = 0.02
 _LEAST_SLACK = 0.2  # of the target
-_UNSETTLED_S = 2.0  # for which late chunks are put down to batches that still grow
+_MISS_WEIGHT = 10.0  # so many times the share of misses counts like a standing queue
 _FEW_CHUNKS = 20  # fewer say nothing of a share of misses
 
 
@@ -115,7 +115,7 @@ class Controller:
             miss_share=miss_share,
             is_late=is_late,
             is_kept=self._on_time.is_kept,
-            is_lasting=self._late_since_s is not None and seen.now_s - self._late_since_s >= _UNSETTLED_S,
+            late_for_s=0.0 if self._late_since_s is None else seen.now_s - self._late_since_s,
         )
 
     def _share_of_slack(self, seen: Observation, queue_s: float) -> float:
@@ -158,4 +158,7 @@ def _strain(view: View) -> Strain:
     excess = None if strongest is None or view.wanted_s is None else view.wanted_s / strongest
     if excess is not None and excess > 1 and not view.is_trusted:
         excess = None
-    return Strain(view.queue, excess, view.seen.resources.memory_share)
+    behind = view.queue
+    if view.miss_share:
+        behind = max(behind or 0.0, _MISS_WEIGHT * view.miss_share)
+    return Strain(behind, excess, view.seen.resources.memory_share)

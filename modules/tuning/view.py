@@ -8,6 +8,9 @@ from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Move, Observation, Plan
 
+UNSETTLED_S = 2.0
+"""For so long late chunks are put down to batches that still grow, and to what waits from before."""
+
 _SLACK = 1.1  # a length in use is not given up for the noise of its calls
 
 
@@ -20,7 +23,7 @@ class View:
     - `stream_s`: what one stream sends on average.
     - `queue`: the standing queue beyond the call that was running, as a share of what the deadline leaves.
     - `miss_share`: misses among the chunks of the last period; `is_late` when that or the queue says chunks are late.
-    - `is_lasting`: whether chunks have been late for so long that it is not just batches which still grow.
+    - `late_for_s`: how long chunks have been late without a break since the chunk length or the streams changed.
     - `is_kept`: whether the chunks since the last move show that 99 of 100 are on time.
     """
 
@@ -34,8 +37,13 @@ class View:
     miss_share: float
     is_late: bool
     is_kept: bool = False
-    is_lasting: bool = False
+    late_for_s: float = 0.0
     rungs: tuple[Rung, ...] = ()
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether chunks have been late for so long that it is not just batches which still grow."""
+        return self.late_for_s >= UNSETTLED_S
 
     @property
     def is_trusted(self) -> bool:

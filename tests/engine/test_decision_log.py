@@ -41,7 +41,13 @@ def test_a_full_disk_stops_no_stream_and_is_said_at_the_end() -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("needs /dev/full")
-    with pytest.raises(OutputError, match="not complete"), DecisionLog(full) as log:
+    with pytest.raises(OutputError, match="not complete"):
+        fill(full)
+
+
+def fill(path: Path) -> None:
+    """Log more than a buffer holds."""
+    with DecisionLog(path) as log:
         log.begin(PerformanceTarget(), LIMITS, PLAN)
         for second in range(1_000):
             log.look(Observation(float(second)), Decision(float(second), PLAN))

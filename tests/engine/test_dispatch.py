@@ -128,9 +128,9 @@ def test_folder_work_is_held_back_by_the_plan() -> None:
 
 
 def test_people_are_told_how_calls_share_a_hop() -> None:
-    """By the hop's name and the chunk length, with the mean of late; the ends of streams are no news.
+    """By the hop's name, and the chunk length where there are several, with the mean of late.
 
-    Sessions are at home with one worker each; that is no news either.
+    The ends of streams are no news, nor that sessions are at home with one worker each.
     """
     dispatch, hop, sessions = Dispatch(WorkerThreads(2), CostModel()), shared_hop(), Hop([Session()], None, [])
     for _ in range(1_000):
@@ -139,11 +139,13 @@ def test_people_are_told_how_calls_share_a_hop() -> None:
         for home, calls in ((0, 2), (1, 4)):
             dispatch.called(CallTimes(HopKind(sessions, 0.2, home), calls, 0.001, 0.001))
     first, second = dispatch.batches()
-    assert (first.kind, second.kind) == ("Means, 0.2 s", "Session, 0.2 s")
+    assert (first.kind, second.kind) == ("Means", "Session")
     assert first.mean_batch == pytest.approx(4.0, abs=0.01)
     assert second.mean_batch == pytest.approx(3.0, abs=0.01)
     assert first.cap == dispatch.costs.cap(HopKind(hop, 0.2).key)
     assert first.knee == dispatch.costs.knee(HopKind(hop, 0.2).key)
+    dispatch.called(CallTimes(HopKind(hop, 0.4), 1, 0.01, 0.01))
+    assert {state.kind for state in dispatch.batches()} == {"Means, 0.2 s", "Means, 0.4 s", "Session"}
 
 
 def test_a_kind_is_known_to_the_cost_model_by_its_stages_and_its_length() -> None:

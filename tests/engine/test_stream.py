@@ -43,7 +43,7 @@ class FailsNowAndThen:
 
     def is_bad(self, start_s: float) -> bool:
         """Whether it raises on the payload that starts there."""
-        return random.Random(f"{self.seed} {start_s:.3f}").random() < self.share  # noqa: S311 - seeded chance
+        return random.Random(f"{self.seed} {start_s:.3f}").random() < self.share
 
     def process(self, batch: Sequence[AudioBuffer]) -> list[tuple[float, int]]:
         for payload in batch:
@@ -106,7 +106,7 @@ def test_every_frame_is_answered_once_and_in_order(
     workers = SlowWorkers(seed)
 
     async def one(number: int) -> None:
-        chance = random.Random(seed + number)  # noqa: S311 - seeded chance
+        chance = random.Random(seed + number)
         made = make([RunningSum(), stage], workers, overload=overload, max_buffered_s=0.3)
         total = chunks * CHUNK + chance.randrange(CHUNK)
         events: list[StreamEvent] = []

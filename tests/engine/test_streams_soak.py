@@ -26,7 +26,7 @@ class Unsteady:
     """A `BatchStage` that takes up to 2 ms, raises on 5 % of the payloads, and else gives their number."""
 
     def __init__(self) -> None:
-        self._chance = random.Random(1)  # noqa: S311 - seeded chance
+        self._chance = random.Random(1)
         self.largest = 0
 
     def process(self, batch: Sequence[AudioBuffer]) -> list[int]:
@@ -87,7 +87,7 @@ async def test_200_streams_of_50_chunks_are_answered_in_order() -> None:
 
 async def test_10_000_streams_cancelled_at_random_points_leave_nothing() -> None:
     """Workers idle, no task, no thread, and memory as it was after the first thousand."""
-    chance = random.Random(2)  # noqa: S311 - seeded chance
+    chance = random.Random(2)
     stage = Unsteady()
     after_warm_up = 0
     async with AsyncAudioProcessor(CONFIG) as processor:

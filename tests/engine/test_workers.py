@@ -121,12 +121,12 @@ async def test_the_pool_says_what_it_is_doing() -> None:
 
 
 class Asked:
-    """Work on its way; `over` is set when it is told, which it counts."""
+    """Work on its way; it counts how often it is told that it is over."""
 
     def __init__(self, call: SharedCall, payload: object, urgency: Urgency = FOLDER_WORK, kind: str = "test") -> None:
         """Not handed in yet; it is told on the loop that runs."""
-        self.over = anyio.Event()
         self.told = 0
+        self._over = anyio.Event()
         self.on_told: Callable[[Work], None] = lambda _: None
         self.work = Work(call, payload, self._tell, urgency, kind)
 
@@ -134,7 +134,12 @@ class Asked:
         assert work is self.work
         self.told += 1
         self.on_told(work)
-        self.over.set()
+        self._over.set()
+
+    async def is_over(self) -> None:
+        """Wait until it is told."""
+        with anyio.fail_after(5):
+            await self._over.wait()
 
 
 @asynccontextmanager
@@ -177,7 +182,7 @@ async def test_work_of_one_kind_shares_a_call() -> None:
                 workers.submit(each.work)
             assert workers.waiting == 5
         for each in asked:
-            await each.over.wait()
+            await each.is_over()
     assert calls == [[0, 1, 2], [3, 4]]
     assert [each.work.result for each in asked] == [0, 2, 4, 6, 8]
     assert [each.work.calls for each in asked] == [3, 3, 3, 2, 2]
@@ -191,7 +196,7 @@ async def test_a_call_that_gives_another_number_of_results_fails_for_all_who_sha
     async with WorkerThreads(1) as workers:
         asked = Asked(lambda _: gives, 7)
         workers.submit(asked.work)
-        await asked.over.wait()
+        await asked.is_over()
     assert isinstance(asked.work.result, Raised)
     assert re.search(rf"gave {len(gives)} results for 1 payloads", str(asked.work.result.error))
 
@@ -228,7 +233,7 @@ async def test_work_that_was_withdrawn_never_runs_and_is_never_told() -> None:
             workers.submit(stays.work)
             assert workers.withdraw(gone.work)
             assert not workers.withdraw(gone.work)
-        await stays.over.wait()
+        await stays.is_over()
         assert not workers.withdraw(stays.work)
         await workers.run(lambda: None)
     assert ran == [2]
@@ -248,7 +253,7 @@ async def test_work_that_may_be_dropped_and_cannot_be_on_time_has_expired() -> N
         late = Asked(shared, 2, Urgency(time.perf_counter() - 1.0))
         for asked in (dropped, late):
             workers.submit(asked.work)
-            await asked.over.wait()
+            await asked.is_over()
     assert isinstance(dropped.work.result, Expired)
     assert dropped.work.service_s == 0
     assert dropped.work.queue_s >= 0
@@ -277,9 +282,9 @@ async def test_a_teller_that_raises_costs_nobody_else_the_news() -> None:
             workers.submit(Work(doubled, 9, told, Urgency(1.0), "test"))
             workers.submit(asked[1].work)
         for each in asked[:2]:
-            await each.over.wait()
+            await each.is_over()
         workers.submit(asked[2].work)
-        await asked[2].over.wait()
+        await asked[2].is_over()
     assert raised == ["on_call", "told", "on_call"]
     assert [each.work.result for each in asked] == [0, 2, 4]
 
@@ -295,7 +300,7 @@ async def test_every_call_is_told_before_those_who_shared_it() -> None:
                 each.on_told = seen.append
                 workers.submit(each.work)
         for each in asked:
-            await each.over.wait()
+            await each.is_over()
     holding, times, *works = seen
     assert isinstance(holding, CallTimes)
     assert holding.kind == PLAIN
@@ -312,18 +317,19 @@ async def test_every_call_is_told_before_those_who_shared_it() -> None:
 async def test_folder_work_that_is_paused_waits_and_nothing_else_does() -> None:
     """The engine's own calls and live work run on; the folder work runs once the plan allows it again."""
     order: list[str] = []
-    async with WorkerThreads(2) as workers, anyio.create_task_group() as tasks:
-        workers.plan = BatchPlan(max_folder_batches=0)
-        tasks.start_soon(partial(workers.run, partial(order.append, "folder"), is_folder=True))
-        await anyio.wait_all_tasks_blocked()
-        assert await workers.run(lambda: "plain") == "plain"
-        live = Asked(doubled, 4, Urgency(time.perf_counter() + 60))
-        workers.submit(live.work)
-        await live.over.wait()
-        assert live.work.result == 8
-        assert (workers.waiting, workers.folder_waits, order) == (1, True, [])
-        order.append("allowed")
-        workers.plan = BatchPlan(max_folder_batches=1)
+    with anyio.fail_after(5):
+        async with WorkerThreads(2) as workers, anyio.create_task_group() as tasks:
+            workers.plan = BatchPlan(max_folder_batches=0)
+            tasks.start_soon(partial(workers.run, partial(order.append, "folder"), is_folder=True))
+            await anyio.wait_all_tasks_blocked()
+            assert await workers.run(lambda: "plain") == "plain"
+            live = Asked(doubled, 4, Urgency(time.perf_counter() + 60))
+            workers.submit(live.work)
+            await live.is_over()
+            assert live.work.result == 8
+            assert (workers.waiting, workers.folder_waits, order) == (1, True, [])
+            order.append("allowed")
+            workers.plan = BatchPlan(max_folder_batches=1)
     assert order == ["allowed", "folder"]
     assert (workers.waiting, workers.folder_waits) == (0, False)
 
@@ -419,7 +425,7 @@ async def test_inline_workers_do_work_at_the_loops_next_turn() -> None:
         workers.submit(asked.work)
     assert done.told == 0
     assert workers.withdraw(gone.work)
-    await done.over.wait()
+    await done.is_over()
     assert not workers.withdraw(done.work)
     assert (done.work.result, done.told, gone.told) == (8, 1, 0)
 
@@ -432,6 +438,6 @@ async def test_inline_workers_hand_on_what_a_call_raises() -> None:
 
     asked = Asked(fail, 1)
     InlineWorkers().submit(asked.work)
-    await asked.over.wait()
+    await asked.is_over()
     assert isinstance(asked.work.result, Raised)
     assert isinstance(asked.work.result.error, ZeroDivisionError)

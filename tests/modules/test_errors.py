@@ -10,6 +10,8 @@ from modules.errors import OnbeatError, Overloaded
 EXPECTED_BUILTINS: dict[str, type[Exception]] = {
     "AudioError": ValueError,
     "DecodeError": OSError,
+    "DecoderLost": OSError,
+    "SourceChanged": OSError,
     "CannotMap": OSError,
     "ConfigError": ValueError,
     "LeaseError": RuntimeError,
@@ -18,6 +20,8 @@ EXPECTED_BUILTINS: dict[str, type[Exception]] = {
     "StageFailed": RuntimeError,
     "StreamClosed": RuntimeError,
     "OutputError": OSError,
+    "JournalError": OSError,
+    "FolderBusy": OSError,
     "Overloaded": RuntimeError,
     "DeadlineExceeded": TimeoutError,
     "Cancelled": OnbeatError,  # never reaches a caller, so no builtin is expected

@@ -8,7 +8,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.cli.doctor import DoctorReport, LearntFinding, ModelFolder, RecogniserFinding, doctor_command, examine, rows
+from engine.cli.doctor import (
+    DoctorReport,
+    LearntFinding,
+    MemoryFinding,
+    ModelFolder,
+    RecogniserFinding,
+    doctor_command,
+    examine,
+    rows,
+)
 
 app = typer.Typer()
 app.command()(doctor_command)
@@ -23,6 +32,7 @@ REPORT = DoctorReport(
     cpus_limited_by="cgroup v2",
     effective_memory_mb=2048,
     memory_limited_by="host",
+    memory_sum=MemoryFinding("2 streams x 1 kB = 612 MB", 612, 548, 300),
     recogniser=RecogniserFinding("sphinx", "no Vosk model was found"),
     model_folders=(ModelFolder("/a", exists=False), ModelFolder("/b", exists=True)),
     decoders={"soundfile": "0.13", "ffmpeg": None},
@@ -66,6 +76,17 @@ def test_limits_are_shown_with_their_source() -> None:
     assert ("CPUs", "1.5 may be used (limit: cgroup v2)") in rows(REPORT)
     assert ("memory", "2,048 MB may be used (limit: host)") in rows(REPORT)
     assert ("CPUs", "1 may be used (limit: not known)") in rows(replace(REPORT, effective_cpus=1, cpus_limited_by=None))
+
+
+def test_the_memory_sum_is_shown_with_its_limit() -> None:
+    """The line, what it is held under, and what that means; the model that would be used is in it."""
+    assert ("memory", "2 streams x 1 kB = 612 MB") in rows(REPORT)
+    assert ("memory", "held under 548 MB (max_memory_mb and models), where 300 streams fit") in rows(REPORT)
+    found = examine().memory_sum
+    assert found.sum.startswith("1000 streams x (3 chunks x 12.8 kB + session ")
+    assert found.sum.endswith(f" = {found.sum_mb} MB")
+    assert found.limit_mb >= 512
+    assert 0 < found.fitting_streams <= 1000
 
 
 def test_in_a_pipe_each_finding_is_a_line_of_two_fields() -> None:

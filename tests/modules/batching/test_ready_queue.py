@@ -351,7 +351,7 @@ def overloaded(streams: int, workers: int, cap: int, seed: int, *, is_told_the_t
     queue: ReadyQueue[int] = ReadyQueue(BatchPlan(cap, service_s={"asr": service_s[cap]}))
     waiting: list[deque[float]] = [deque() for _ in range(streams)]
     latencies_s: list[list[float]] = [[] for _ in range(streams)]
-    chance = random.Random(seed)  # noqa: S311 - seeded chance
+    chance = random.Random(seed)
     events = [(chance.random() * PERIOD_S, number, [number]) for number in range(streams)]
     heapq.heapify(events)
     running: dict[int, list[int]] = {}

@@ -1,5 +1,7 @@
 """An alert is raised when something lasted, and cleared when it has been well for long enough; in between it stays."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,10 +44,8 @@ def test_it_is_up_exactly_when_the_last_windows_say_so(row: list[bool | None]) -
 def test_it_never_flaps_faster_than_its_times(row: list[bool | None]) -> None:
     """Between two moves of one alert lie at least the seconds that the move takes."""
     ups = [False, *model(row)]
-    moves = [second for second, (before, after) in enumerate(zip(ups, ups[1:], strict=False)) if before != after]
-    assert all(
-        later - sooner >= min(RAISE_AFTER_S, CLEAR_AFTER_S) for sooner, later in zip(moves, moves[1:], strict=False)
-    )
+    moves = [second for second, (before, after) in enumerate(itertools.pairwise(ups)) if before != after]
+    assert all(later - sooner >= min(RAISE_AFTER_S, CLEAR_AFTER_S) for sooner, later in itertools.pairwise(moves))
 
 
 def test_it_dates_from_when_it_began_and_says_how_it_stands() -> None:

@@ -1,5 +1,6 @@
 """The monitor counts every chunk once, cuts what it counted into windows, and what it gave out stays as it was."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
@@ -104,7 +105,7 @@ def test_windows_have_every_chunk_between_the_first_tick_and_the_last(row: list[
         (window.counts.answered, window.counts.failed, window.counts.dropped) for window in found
     ]
     assert monitor.snapshot().counts.chunks == sum(step != "tick" for step in row)
-    assert all(later.start_s == sooner.end_s for sooner, later in zip(found, found[1:], strict=False))
+    assert all(later.start_s == sooner.end_s for sooner, later in itertools.pairwise(found))
 
 
 def tell(monitor: RealTimePerformanceMonitor, step: float | str) -> None:
@@ -132,7 +133,8 @@ def test_a_tick_gives_its_window() -> None:
     monitor.hop("asr", queue_s=0.1, service_s=0.2)
     window = monitor.tick(11.0, EngineState(streams_open=2))
     assert window is not None
-    assert (window.start_s, window.end_s, monitor.ticked_s) == (10.0, 11.0, 11.0)
+    assert (window.start_s, window.end_s) == (10.0, 11.0)
+    assert monitor.ticked_s == pytest.approx(11.0)
     assert (window.counts.answered, window.counts.on_time, window.counts.late) == (1, 0, 1)
     assert window.latency is not None
     assert (window.latency.max_s, window.standing_wait_s, window.state.streams_open) == (0.4, 0.1, 2)
@@ -144,7 +146,7 @@ def test_time_does_not_stand_still_or_go_back(now_s: float) -> None:
     """Two who tick with different clocks are noticed."""
     monitor = RealTimePerformanceMonitor()
     monitor.tick(10.0, EngineState())
-    with pytest.raises(ValueError, match="must be after the last tick at 10.0 s"):
+    with pytest.raises(ValueError, match=r"must be after the last tick at 10\.0 s"):
         monitor.tick(now_s, EngineState())
 
 

@@ -39,7 +39,9 @@ def test_hops_are_in_their_window_and_in_the_whole(steps: list[tuple[float, floa
 @given(st.lists(st.one_of(seconds, st.sampled_from(["failed", "dropped", "fold", "cut"]))))
 def test_chunks_are_in_their_window_and_in_the_whole(steps: list[float | str]) -> None:
     """With those that were late for either promise."""
-    tally, window, everything = ChunkTally(TARGET_S), [], []
+    tally = ChunkTally(TARGET_S)
+    window: list[float | str] = []
+    everything: list[float | str] = []
     tally.pipeline_target_s = PIPELINE_S
     for step in steps:
         if step == "fold":

@@ -41,7 +41,7 @@ def test_turned_upside_down_it_goes_the_other_way(given_values: list[float]) -> 
 
 def test_chance_is_rarely_called_a_trend() -> None:
     """In a thousand rows without any, about one in a hundred: the doubt means what it says."""
-    chance = random.Random(1)  # noqa: S311 - a seeded experiment, no secret
+    chance = random.Random(1)
     rows = [[chance.random() for _ in range(TREND_WINDOWS)] for _ in range(1000)]
     told = sum(trend("x", row(one), least_change=0).direction is not Direction.STEADY for one in rows)
     assert told <= 20

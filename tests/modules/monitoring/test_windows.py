@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.monitoring.engine_state import EngineState
 from modules.monitoring.histogram import MAX_RELATIVE_ERROR
 from modules.monitoring.snapshot import ChunkCounts
 from modules.monitoring.windows import Quantiles, Slice, Window, counts_of, joined, latency_of
-from modules.monitoring.engine_state import EngineState
 from tests.measured import cut, stage, times, window
 
 latencies = st.lists(st.floats(0, 10), max_size=20)
@@ -19,7 +19,7 @@ hops = st.dictionaries(st.sampled_from(["asr", "vad"]), st.tuples(st.floats(0, 1
 @given(st.lists(st.tuples(latencies, hops), min_size=1, max_size=8))
 def test_joined_slices_are_one_slice_of_all(parts: list[tuple[list[float], dict[str, tuple[float, float]]]]) -> None:
     """From the first one's start to the last one's end, every chunk and every hop once."""
-    slices = [cut(number, *latencies_s, **stages) for number, (latencies_s, stages) in enumerate(parts)]
+    slices = [cut(number, *latencies_s, **stages) for number, (latencies_s, stages) in enumerate(parts)]  # type: ignore[arg-type]  # stages by name
     whole = joined(slices)
     everything = [latency_s for latencies_s, _ in parts for latency_s in latencies_s]
     assert (whole.start_s, whole.end_s) == (0.0, len(parts))

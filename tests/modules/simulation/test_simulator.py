@@ -75,10 +75,10 @@ def test_a_light_load_is_all_on_time() -> None:
 
 
 def test_what_a_person_set_is_not_governed() -> None:
-    """Static settings make no observation and no decision."""
+    """Static settings make no observation and no decision; after a first shorter one all chunks are that long."""
     outcome = simulate(replace(scenario(20), static=Static(4, 0.4)))
     assert outcome.decisions == []
-    assert {round(pieces * 0.2, 1) for stream in outcome.streams for *_, pieces in stream.answers} == {0.4}
+    assert {pieces for stream in outcome.streams for *_, pieces in stream.answers[1:]} == {2}
 
 
 def test_neighbours_take_what_is_theirs() -> None:

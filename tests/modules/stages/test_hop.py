@@ -144,9 +144,17 @@ def test_a_bad_payload_fails_alone() -> None:
     assert stage.calls == [3, 1, 1, 1]
 
 
-@pytest.mark.parametrize("hop", [Hop([Twice(refuses=7)], Squares(), []), Hop([], Squares(), [Twice(refuses=49)])])
+@pytest.mark.parametrize(
+    "hop",
+    [
+        Hop([Twice(refuses=7)], Squares(), []),
+        Hop([], Squares(), [Twice(refuses=49)]),
+        Hop([Twice(refuses=7)], None, []),
+        Hop([], None, [Twice(refuses=7)]),
+    ],
+)
 def test_a_session_that_refuses_a_payload_fails_alone(hop: Hop) -> None:
-    """Before or behind the shared stage."""
+    """Before or behind the shared stage, and where there is none."""
     results = run(hop, [hop.open(), hop.open()], [7, 1])
     assert errors(results) == [KeyError, None]
     assert set(results[1]) == {1}  # type: ignore[arg-type]  # a list, since it did not fail

@@ -22,9 +22,7 @@ loads = st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 9999)
     )
 )
 resources = st.builds(ResourcesSeen, st.none() | positive, st.none() | shares, st.none() | shares, st.none() | shares)
-observations = st.builds(
-    Observation, finite, loads, resources, st.lists(lengths, max_size=3).map(tuple), st.booleans()
-)
+observations = st.builds(Observation, finite, loads, resources, st.lists(lengths, max_size=3).map(tuple), st.booleans())
 plans = st.builds(Plan, positive, st.integers(1, 64), st.integers(0, 999), shares, st.booleans())
 moves = st.builds(Move, st.sampled_from(Knob), st.floats(0, 1), st.floats(2, 3), st.text())
 decisions = st.builds(

@@ -1,7 +1,6 @@
 """What a simulated run saw, decided again: the same decisions, also through the file that the engine writes."""
 
 import json
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -16,7 +15,7 @@ from modules.simulation.profiles import CostProfile
 from modules.simulation.scenarios import FolderWork, Scenario
 from modules.simulation.simulator import simulate
 from modules.tuning.controller import Controller
-from modules.tuning.plan import Limits, Plan
+from modules.tuning.plan import Plan
 from modules.tuning.replay import replay
 
 CHANCE = Random(5)
@@ -91,7 +90,6 @@ def test_another_beginning_is_another_run(tmp_path: Path) -> None:
     log = lines(tmp_path)
     header = json.loads(log[0])
     header["limits"]["lengths_s"] = [0.2]
-    header["limits"]["max_workers"] = replace(Limits(), max_workers=1).max_workers
     assert replay([json.dumps(header), *log[1:]]).difference is not None
 
 

@@ -1,0 +1,161 @@
+"""Many live streams for long under a hard memory limit: `python -m benchmarks.many_streams --seconds 600`.
+
+Each stream is sent one chunk a second. The limit is `RLIMIT_DATA`, the kernel's own on private memory of the process
+(man 2 getrlimit): beyond it nothing can be allocated any more.
+"""
+
+import argparse
+import re
+import resource
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from benchmarks.material import digit_strings, model
+from engine import AsyncAudioProcessor, BatchProcessingConfig, LiveStream
+from modules.memory.model_files import files_bytes
+from modules.monitoring.resources import unique_set_bytes
+
+RATE_HZ = 16_000
+LOOK_S = 5.0
+MAX_GROWTH = 1.05
+"""The mean unique set of the last third of the time over that of the third before it."""
+
+_MB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is to be carried, and under which limit beside the models."""
+
+    asr: str = "none"
+    streams: int = 500
+    seconds: float = 600.0
+    chunk_s: float = 0.2
+    limit_mb: int = 512
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen meanwhile: unique sets in bytes, look by look, and events by type."""
+
+    unique_set_bytes: list[int] = field(default_factory=list)
+    events: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def growth(self) -> float:
+        """How much the last third has more than the one before it."""
+        third = len(self.unique_set_bytes) // 3
+        before, after = self.unique_set_bytes[-2 * third : -third], self.unique_set_bytes[-third:]
+        return statistics.mean(after) / statistics.mean(before)
+
+
+def main() -> int:
+    """Run; 1 when memory grew or something was lost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    usual = Load()
+    parser.add_argument("--asr", choices=["none", "vosk"], default=usual.asr)
+    parser.add_argument("--streams", type=int, default=usual.streams)
+    parser.add_argument("--seconds", type=float, default=usual.seconds)
+    parser.add_argument("--chunk-s", type=float, default=usual.chunk_s, help="seconds of audio in a chunk")
+    parser.add_argument("--limit-mb", type=int, default=usual.limit_mb, help="beside the models; 0 for none")
+    return 0 if report(Load(**vars(parser.parse_args()))) else 1
+
+
+def report(load: Load) -> bool:
+    """Print what was seen; whether memory stayed and every chunk was answered."""
+    seen, pushed, answered = anyio.run(_run, load)
+    highest_mb = max(seen.unique_set_bytes) / _MB
+    good = seen.growth <= MAX_GROWTH and answered == pushed and not seen.events["error"] and not seen.events["dropped"]
+    print(
+        f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s under "
+        f"{load.limit_mb} MB: unique set at most {highest_mb:.0f} MB, last third {seen.growth:.3f} of the one before "
+        f"(limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
+    )
+    return good
+
+
+async def _run(load: Load) -> tuple[Seen, int, int]:
+    folder = model("digits-en") if load.asr == "vosk" else None
+    config = BatchProcessingConfig(
+        asr="vosk" if folder else "none", vosk_model=folder, max_streams=load.streams, workers=2
+    )
+    seen, sounds = Seen(), _sounds()
+    counts = Counter[str]()
+    async with AsyncAudioProcessor(config) as processor:
+        if load.limit_mb:
+            limit_bytes = load.limit_mb * _MB + (files_bytes(folder) if folder else 0)
+            resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+        print(f"idle: unique set {unique_set_bytes() / _MB:.0f} MB, private memory {_data_bytes() / _MB:.0f} MB")
+        started_s = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            for number in range(load.streams):
+                tasks.start_soon(_stream, processor, load, number, sounds[number % len(sounds)], seen, counts)
+            while (passed_s := time.perf_counter() - started_s) < load.seconds:
+                await anyio.sleep(min(LOOK_S, load.seconds - passed_s))
+                seen.unique_set_bytes.append(unique_set_bytes())
+                print(
+                    f"{time.perf_counter() - started_s:5.0f} s: unique set {seen.unique_set_bytes[-1] / _MB:.0f} MB, "
+                    f"private memory {_data_bytes() / _MB:.0f} MB",
+                    flush=True,
+                )
+    return seen, counts["pushed"], counts["answered"]
+
+
+async def _stream(  # noqa: PLR0917 - anyio passes arguments by place
+    processor: AsyncAudioProcessor,
+    load: Load,
+    number: int,
+    sound: NDArray[np.int16],
+    seen: Seen,
+    counts: Counter[str],
+) -> None:
+    frames = round(load.chunk_s * RATE_HZ)
+    begun_s = anyio.current_time() + number / load.streams
+    at = number * 997 % len(sound)
+    async with (
+        processor.open_stream(RATE_HZ, chunk_s=load.chunk_s, deadline_s=1.0) as stream,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(_read, stream, seen.events)
+        for turn in range(round(load.seconds) - 1):
+            await anyio.sleep_until(begun_s + turn)
+            at = (at + frames) % (len(sound) - frames)
+            await stream.push(sound[at : at + frames])
+            counts["pushed"] += 1
+        stream.end_input()
+    counts["answered"] += stream.statistics.answered_chunks
+
+
+async def _read(stream: LiveStream, events: Counter[str]) -> None:
+    async for event in stream:
+        events[event.type.value] += 1
+
+
+def _sounds() -> Sequence[NDArray[np.int16]]:
+    found = []
+    for path in digit_strings()[:10]:
+        samples, rate = soundfile.read(path, dtype="int16")
+        found.append(soxr.resample(samples, rate, RATE_HZ))
+    return found
+
+
+def _data_bytes() -> int:
+    """What counts against the limit: `VmData` of /proc/self/status."""
+    size_kb = re.search(r"^VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    assert size_kb
+    return 1024 * int(size_kb[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

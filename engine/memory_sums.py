@@ -1,0 +1,55 @@
+"""The memory budget of the settings, and what a stream is expected to need: `modules/memory` with numbers put in."""
+
+from engine.config import BatchProcessingConfig
+from engine.stream_options import DEFAULT_CHUNK_S
+from modules.errors import ModelError
+from modules.memory.budget import MemoryBudget, StreamNeed
+from modules.memory.model_files import files_bytes
+from modules.memory.outlook import SESSION_BYTES, MemoryOutlook
+from modules.stages.recognisers import RecogniserChoice
+from modules.stages.vad_silero import RATE_HZ, packaged_model
+
+POOL_BYTES = 32 * 2**20
+"""The limit of the pool that stages may lease blocks from, at most a sixteenth of `max_memory_mb`."""
+
+_POOL_SHARE = 16
+_MB = 2**20
+
+
+def budget_of(config: BatchProcessingConfig, choice: RecogniserChoice | None, *, idle_bytes: int) -> MemoryBudget:
+    """The budget when the process with nothing in hand has a unique set of `idle_bytes` beside its models."""
+    max_memory_bytes = config.max_memory_mb * _MB
+    return MemoryBudget(
+        max_memory_bytes,
+        pool_bytes=min(POOL_BYTES, max_memory_bytes // _POOL_SHARE),
+        idle_bytes=idle_bytes,
+        model_bytes=model_bytes_of(config, choice),
+    )
+
+
+def model_bytes_of(config: BatchProcessingConfig, choice: RecogniserChoice | None) -> int:
+    """The files of the recogniser's model and the voice detector's, as far as these are in this process."""
+    recogniser = files_bytes(choice.model) if choice and choice.model else 0
+    try:
+        detector = files_bytes(packaged_model()) if config.segmenting == "on" else 0
+    except ModelError:
+        detector = 0
+    return recogniser + detector
+
+
+def need_of(backend: str | None, *, chunk_s: float, sample_rate: int = RATE_HZ, channels: int = 1) -> StreamNeed:
+    """What a stream needs whose recogniser is `backend`; `None` for stages of which nothing is known."""
+    session_bytes = SESSION_BYTES.get(backend or "none", 0)
+    return StreamNeed.of(sample_rate=sample_rate, chunk_s=chunk_s, session_bytes=session_bytes, channels=channels)
+
+
+def outlook_of(
+    config: BatchProcessingConfig, choice: RecogniserChoice | None, *, workers: int, idle_bytes: int
+) -> MemoryOutlook:
+    """The sum for as many streams as the settings allow and as many recordings as there are workers."""
+    return MemoryOutlook(
+        budget_of(config, choice, idle_bytes=idle_bytes),
+        need_of(choice.backend if choice else None, chunk_s=config.chunk_s or DEFAULT_CHUNK_S),
+        max_streams=config.max_streams,
+        recordings=workers,
+    )

@@ -1,0 +1,163 @@
+"""The controller moves the plan as far as it must, one knob at a time, and says what it saw, decided and why."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modules.batching.live_chunks import LengthCost
+from modules.monitoring.targets import PerformanceTarget
+from modules.tuning.controller import Controller
+from modules.tuning.plan import Decision, Knob, Limits, LoadSeen, Observation, Plan, ResourcesSeen
+
+LIMITS = Limits(max_streams=100)
+PLAN = Plan(0.2, 2, 100)
+COSTS = (LengthCost(0.2, 0.02, 0.02, 0.02), LengthCost(0.4, 0.03, 0.03, 0.03), LengthCost(0.8, 0.05, 0.05, 0.05))
+"""Two workers carry 20, 26.7 and 32 streams of real-time sound in chunks of these lengths."""
+
+LOOK_S = 0.25
+
+
+def controller(*, limits: Limits = LIMITS, plan: Plan = PLAN) -> Controller:
+    """One that is to keep 300 ms."""
+    return Controller(PerformanceTarget(), limits, plan=plan)
+
+
+def load(streams: int, *, admitted: int | None = None, missed: int = 0, queue_s: float = 0.0) -> LoadSeen:
+    """So many streams that all send, 500 chunks a look so that a p99 is soon shown, of which so many were late."""
+    served = streams if admitted is None else admitted
+    return LoadSeen(streams, served, float(served), 500, 500 - missed, queue_s)
+
+
+def seen(at_s: float, what: LoadSeen, *, cpus: float = 2.0, costs: tuple[LengthCost, ...] = COSTS) -> Observation:
+    """What the governor would see."""
+    return Observation(at_s, what, ResourcesSeen(cpus=cpus), costs)
+
+
+def looks(governor: Controller, what: LoadSeen, *, from_s: float, until_s: float) -> list[Decision]:
+    """The decisions while that load stays, as many streams served as the plan says."""
+    made, at_s = [], from_s
+    while at_s < until_s:
+        served = min(what.streams, governor.plan.max_streams)
+        made.append(governor.decide(seen(at_s, replace(what, admitted=served, audio_s=float(served)))))
+        at_s += LOOK_S
+    return made
+
+
+def knobs(made: list[Decision]) -> list[Knob]:
+    """What was turned, in order."""
+    return [move.knob for decision in made for move in decision.moves]
+
+
+def test_a_light_load_moves_nothing() -> None:
+    """All on time, plenty of room: the plan stays as it began."""
+    governor = controller()
+    assert knobs(looks(governor, load(8), from_s=0.0, until_s=30.0)) == []
+    assert governor.plan == PLAN
+
+
+def test_the_shortest_length_that_carries_the_load_is_chosen() -> None:
+    """Not the longest: speakers would wait for nothing. And it goes back when it is enough again, with a deadband."""
+    governor = controller()
+    looks(governor, load(20), from_s=0.0, until_s=5.0)
+    assert governor.plan.chunk_s == 0.4
+    looks(governor, load(16), from_s=5.0, until_s=40.0)
+    assert governor.plan.chunk_s == 0.4
+    looks(governor, load(8), from_s=40.0, until_s=60.0)
+    assert governor.plan.chunk_s == 0.2
+
+
+def test_a_length_with_calls_longer_than_the_deadline_allows_is_not_used() -> None:
+    """However much it would carry."""
+    governor, slow = controller(), LengthCost(0.4, 0.03, 0.03, 0.29)
+    for number in range(60):
+        governor.decide(seen(number * LOOK_S, load(19), costs=(COSTS[0], slow)))
+    assert governor.plan.chunk_s == 0.2
+
+
+def test_overload_suspends_the_newest_streams_at_once_and_says_so() -> None:
+    """Down to below what two workers carry in the best chunks; new ones are refused."""
+    governor = controller()
+    made = looks(governor, load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
+    assert 20 <= governor.plan.max_streams <= 32
+    assert not governor.plan.accepts_streams
+    sentences = [move.sentence for decision in made for move in decision.moves if move.knob is Knob.STREAMS]
+    assert sentences
+    assert "suspended whole" in sentences[0]
+
+
+def test_suspended_streams_come_back_when_there_is_room() -> None:
+    """All of them, once far fewer are open than are carried."""
+    governor = controller()
+    looks(governor, load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
+    looks(governor, load(10), from_s=4.0, until_s=40.0)
+    assert governor.plan.max_streams == LIMITS.max_streams
+    assert governor.plan.accepts_streams
+    assert governor.plan.partials
+
+
+def test_another_number_of_cpus_is_followed_at_once() -> None:
+    """Whole CPUs, at least one worker, never more than a person allows."""
+    governor = controller(limits=replace(LIMITS, max_workers=6))
+    for at_s, cpus, workers in ((0.0, 4.0, 4), (0.25, 0.6, 1), (0.5, 3.7, 3), (0.75, 64.0, 6)):
+        assert governor.decide(seen(at_s, load(2), cpus=cpus)).plan.workers == workers
+
+
+def test_memory_at_its_limit_is_met_at_once_and_undone() -> None:
+    """First pools are trimmed, then input is refused; not a matter of dwell."""
+    governor = controller()
+
+    def used(at_s: float, share: float) -> Plan:
+        resources = ResourcesSeen(cpus=2.0, memory_used_bytes=round(1000 * share), memory_limit_bytes=1000)
+        return governor.decide(Observation(at_s, load(2), resources, COSTS)).plan
+
+    assert used(0.0, 0.5) == PLAN
+    assert used(0.25, 0.92) == replace(PLAN, trims_memory=True)
+    assert used(0.5, 0.98) == replace(PLAN, trims_memory=True, accepts_input=False)
+    assert used(0.75, 0.5) == PLAN
+
+
+def test_folder_work_pauses_while_live_chunks_wait() -> None:
+    """And goes on when they hardly wait any more."""
+    governor = controller()
+    governor.decide(replace(seen(0.0, load(8, queue_s=0.1)), folder_waits=True))
+    assert governor.plan.folder_share == 0.0
+    looks(governor, load(8), from_s=0.25, until_s=20.0)
+    assert governor.plan.folder_share == 1.0
+
+
+def test_what_is_not_known_moves_nothing() -> None:
+    """No costs, no CPUs, no queue: there is nothing to decide from."""
+    governor = controller()
+    decision = governor.decide(Observation(1.0, LoadSeen(streams=50, admitted=50)))
+    assert decision == Decision(1.0, PLAN)
+
+
+looks_seen = st.lists(
+    st.tuples(st.integers(0, 80), st.integers(0, 500), st.floats(0, 0.4), st.sampled_from((0.6, 1.0, 2.0, 4.0))),
+    max_size=80,
+)
+
+
+@settings(max_examples=60)
+@given(looks_seen)
+def test_whatever_is_seen_the_plan_keeps_within_its_limits_and_follows_from_its_moves(
+    story: list[tuple[int, int, float, float]],
+) -> None:
+    """Each decision's moves lead from the plan before to its own; a fresh controller decides the same."""
+    governor, again, plan = controller(), controller(), PLAN
+    for number, (streams, missed, queue_s, cpus) in enumerate(story):
+        admitted = min(streams, plan.max_streams)
+        what = seen(number * LOOK_S, load(streams, admitted=admitted, missed=missed, queue_s=queue_s), cpus=cpus)
+        decision = governor.decide(what)
+        assert again.decide(what) == decision
+        for move in decision.moves:
+            assert getattr(plan, move.knob) == move.before
+            assert move.sentence
+            kind = type(getattr(plan, move.knob))
+            plan = replace(plan, **{str(move.knob): kind(move.after)})
+        assert plan == decision.plan
+        assert plan.chunk_s in LIMITS.lengths_s
+        assert 1 <= plan.workers <= LIMITS.max_workers
+        assert 1 <= plan.max_streams <= LIMITS.max_streams
+        assert 0 <= plan.folder_share <= 1
