@@ -44,7 +44,7 @@ class Groups:
         """Have this written."""
         self._waiting.append(entry)
         self._something.set()
-        if len(self._waiting) >= MAX_GROUP:
+        if len(self._waiting) >= MAX_GROUP or isinstance(entry, Kept):  # which costs no commit
             self._plenty.set()
 
     def change(self, change: Callable[[], None]) -> None:

@@ -37,25 +37,40 @@ class OutputNames:
         self._files.add(_key(PurePath(RESULTS_NAME)))
         self._folders = DigestMap()
         self._next: dict[bytes, int] = {}  # where to go on counting, so that a thousand of one name do not start at 1
+        self._last_where: tuple[Path, Path, bool] | None = None
+        self._last_folder = PurePath()
 
     def claim(self, found: Found) -> tuple[PurePath, ...]:
         """The relative paths for `found` in the order of the formats; ask once for each input, in their order."""
-        folder = self._folder(found)
-        name = found.path.name
-        wanted = _key(folder / name)
-        for number in count(self._next.get(wanted, 1)):
-            paths = tuple(folder / _file_name(name, number, fmt) for fmt in self._formats)
-            keys = [_key(path) for path in paths]
-            if not any(key in self._files or key in self._folders for key in keys):
-                break
-        if number > 1:
+        if not self._formats:
+            return ()
+        folder, name = self._folder(found), found.path.name
+        paths = self._free(folder, name, 1)
+        if paths is None:
+            wanted = _key(folder / name)
+            for number in count(self._next.get(wanted, 2)):
+                if (paths := self._free(folder, name, number)) is not None:
+                    break
             self._next[wanted] = number + 1
-        for key in keys:
-            self._files.add(key)
+        assert paths is not None
+        for path in paths:
+            self._files.add(_key(path))
         return paths
+
+    def _free(self, folder: PurePath, name: str, number: int) -> tuple[PurePath, ...] | None:
+        """The paths with that number, unless one of them is taken."""
+        paths = tuple(folder / _file_name(name, number, fmt) for fmt in self._formats)
+        keys = map(_key, paths)
+        return None if any(key in self._files or key in self._folders for key in keys) else paths
 
     def _folder(self, found: Found) -> PurePath:
         """The folder `found` goes into: as it was found, except where a file has taken the name of a folder."""
+        where = (found.path.parent, found.root, found.explicit)
+        if where != self._last_where:  # files come folder by folder
+            self._last_where, self._last_folder = where, self._new_folder(found)
+        return self._last_folder
+
+    def _new_folder(self, found: Found) -> PurePath:
         folder = PurePath()
         for part in self._wanted_folder(found).parts:
             folder = next(
@@ -168,7 +183,8 @@ class OutputFolder:
 
 def _key(path: PurePath) -> bytes:
     """A digest, equal for paths that some file system would take for the same."""
-    name = unicodedata.normalize("NFC", str(path)).casefold()
+    text = str(path)
+    name = text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
     return blake2b(os.fsencode(name), digest_size=8).digest()
 
 

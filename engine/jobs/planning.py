@@ -6,7 +6,7 @@ It blocks, on a worker: one call at a time, in the order of inputs. What is deci
 import os
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from engine.jobs.content import SMALL_BYTES, Content, read_small
 from engine.jobs.discover import Found
@@ -34,7 +34,7 @@ class Planner:
 
     def plan(self, batch: Sequence[Found]) -> list[Planned]:
         """What to do about each of these inputs; those that were seen in this run and have not changed are left out."""
-        keys = [os.path.abspath(found.path) for found in batch]  # noqa: PTH100 - it alone reads no links
+        keys = [_absolute(found.path) for found in batch]
         known = self._journal.known(keys) if self._journal else {}
         planned = (self._one(found, key, known.get(key)) for found, key in zip(batch, keys, strict=True))
         return [one for one in planned if one]
@@ -76,6 +76,11 @@ class Planner:
         if action is Action.COMPARE and content:
             action = Action.KEEP if still_holds(known, content, self._books.wish) else Action.DO
         return action, content
+
+
+def _absolute(path: Path) -> str:
+    text = str(path)
+    return text if text[0] == "/" and "/.." not in text else os.path.abspath(text)  # noqa: PTH100 - it reads no links
 
 
 def _has_changed(found: Found, known: KnownFile | None) -> bool:
