@@ -57,6 +57,8 @@ class FlowParts:
     target_s: float
     """A chunk is on time within this."""
     has_live_streams: Callable[[], bool] = lambda: False
+    rest_share: Callable[[], float] = lambda: 0.0
+    """How long to rest after each hop, in times of what it took: the governor's share for folder work."""
     on_heard: Callable[[float], None] = lambda _: None
     """Told the seconds of audio after each chunk that was recognised."""
     monitor: RealTimePerformanceMonitor = field(default_factory=RealTimePerformanceMonitor)
@@ -226,7 +228,10 @@ class Flow:
         """What `call` gives on a worker, the seconds from asking for it to having it, and those the worker took."""
         asked_s = time.perf_counter()
         output, service_s = await self._parts.workers.run(lambda: _timed(call), cancel=cancel, is_folder=True)
-        return output, time.perf_counter() - asked_s, service_s
+        latency_s = time.perf_counter() - asked_s
+        if rest_share := self._parts.rest_share():
+            await anyio.sleep(rest_share * service_s)
+        return output, latency_s, service_s
 
     def _observe(self, stage: str, latency_s: float, service_s: float, audio_s: float = 0.0) -> None:
         waited_s = max(0.0, latency_s - service_s)

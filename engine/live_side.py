@@ -72,6 +72,14 @@ class LiveSide:
         )
         return cls(streams, dispatch, governor, learnt, recover_backends(pipeline.fallbacks, workers))
 
+    def has_streams(self) -> bool:
+        """Whether any stream is open."""
+        return self.streams.open_now > 0
+
+    def rest_share(self) -> float:
+        """How long folder work should rest after each hop, in times of what it took."""
+        return self.governor.pace.rest_share
+
     async def close(self, pipeline: Pipeline, workers: WorkerThreads) -> None:
         """End the governor and what the streams shared; keep what was learnt."""
         for task in (self._governing, self._recovering):

@@ -78,6 +78,7 @@ class AsyncAudioProcessor:
     async def __aenter__(self) -> Self:
         """Load the models. Raises `ModelError`."""
         await self._workers.__aenter__()
+        pipeline: Pipeline | None = None
         try:
             pipeline = await self._workers.run(
                 lambda: build_pipeline(
@@ -88,7 +89,11 @@ class AsyncAudioProcessor:
                 )
             )
             self._cache = await self._workers.run(lambda: cache_of(self._config))
+            self._live = await LiveSide.begin(pipeline, self._workers, self.monitor, self._observer)
         except BaseException:
+            if pipeline is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._workers.run(pipeline.close)
             await self._workers.__aexit__(*sys.exc_info())
             raise
         self._parts = FlowParts(
@@ -97,10 +102,10 @@ class AsyncAudioProcessor:
             slots=anyio.Semaphore(pipeline.max_sessions),
             sizer=_chunk_sizer(self._config),
             target_s=self._config.p99_chunk_latency_ms / 1e3,
-            has_live_streams=self._has_live_streams,
+            has_live_streams=self._live.has_streams,
+            rest_share=self._live.rest_share,
             monitor=self.monitor,
         )
-        self._live = await LiveSide.begin(pipeline, self._workers, self.monitor, self._observer)
         return self
 
     async def __aexit__(
@@ -277,9 +282,6 @@ class AsyncAudioProcessor:
         if self._cache is None:
             return await transcribe(name, recording, parts)
         return await transcribe_once(name, content, recording, parts, self._cache)
-
-    def _has_live_streams(self) -> bool:
-        return self._live is not None and self._live.streams.open_now > 0
 
     def _running(self) -> FlowParts:
         if self._parts is None:

@@ -198,7 +198,8 @@ class WorkerThreads:
             while True:
                 if (free := self._max_running - self._running) > 0:
                     now_s = time.perf_counter()
-                    taken = self._ready.take(free, now_s=now_s, folder_running=self._folder_running, home=number)
+                    home = number if self._max_running == self.count else None
+                    taken = self._ready.take(free, now_s=now_s, folder_running=self._folder_running, home=home)
                     if expired := [work for work in taken.expired if _claim(work)]:
                         self._give_up(expired, now_s)
                     if works := [work for work in taken.batch if _claim(work)]:

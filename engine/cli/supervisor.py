@@ -34,7 +34,7 @@ def supervise() -> int:
     In this process it does not return: it raises `typer.Exit` with the code the last child ended with.
     """
     with _signals_heard() as heard:
-        for crashes in range(MAX_CRASHES + 1):
+        for _ in range(MAX_CRASHES + 1):
             child = _fork()
             if child == 0:
                 break
