@@ -100,7 +100,7 @@ class AsyncAudioProcessor:
             pipeline=pipeline,
             workers=self._workers,
             slots=anyio.Semaphore(pipeline.max_sessions),
-            sizer=_chunk_sizer(self._config),
+            sizer=ChunkSizer(allowed_s=(self._config.chunk_s,)) if self._config.chunk_s else ChunkSizer(),
             target_s=self._config.p99_chunk_latency_ms / 1e3,
             has_live_streams=self._live.has_streams,
             rest_share=self._live.rest_share,
@@ -291,10 +291,6 @@ class AsyncAudioProcessor:
 
 def _left() -> RuntimeError:
     return RuntimeError("the processor's `async with` block was left while this call was under way")
-
-
-def _chunk_sizer(config: BatchProcessingConfig) -> ChunkSizer:
-    return ChunkSizer(allowed_s=(config.chunk_s,)) if config.chunk_s else ChunkSizer()
 
 
 def _target(config: BatchProcessingConfig) -> PerformanceTarget:

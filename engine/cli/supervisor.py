@@ -34,19 +34,17 @@ def supervise() -> int:
     In this process it does not return: it raises `typer.Exit` with the code the last child ended with.
     """
     with _signals_heard() as heard:
-        for _ in range(MAX_CRASHES + 1):
+        for crashes in range(MAX_CRASHES + 1):
             child = _fork()
             if child == 0:
-                break
+                return crashes
             ended = _attend(child, heard)
             if ended not in (HUNG, *(-number for number in _CRASHES)):
                 raise typer.Exit(_code(ended))
             how = "a decoder hung" if ended == HUNG else f"native code crashed ({signal.strsignal(-ended)})"
             typer.echo(f"onbeat: {how}; going on from the journal", err=True)
-        else:
-            typer.echo(f"onbeat: error: given up after {MAX_CRASHES} crashes", err=True)
-            raise typer.Exit(Exit.FAILED)
-    return crashes
+        typer.echo(f"onbeat: error: given up after {MAX_CRASHES} crashes", err=True)
+        raise typer.Exit(Exit.FAILED)
 
 
 def _fork() -> int:

@@ -13,13 +13,13 @@ from modules.batching.size_class import SIZES, class_of
 KNEE_SHARE = 0.97
 """Share of the best throughput that the knee reaches."""
 
-_STAY_SHARE, _DOWN_SHARE = 0.97, 0.985  # hysteresis: the knee grows below the one, shrinks where less gives the other
+_STAY_SHARE, _DOWN_SHARE = 0.97, 0.995  # hysteresis: the knee grows below the one, shrinks where less gives the other
 _WORTH_TRYING = 1.02  # expected gain of doubling
 _WORSE = 1.03  # a size this much below the best is past it
 _SURE_CALLS = 4 * MIN_CALLS
 _CHECKED_ONE_IN = 64  # calls that go into checking a size which nearly pays
 _RETRY_CALLS = 4096  # after which what was found worse is tried again: a model may have changed slowly
-_LIMIT_SLACK = 1.05  # a size in use may exceed the limit by this: noise must not move the knee
+_LIMIT_SLACK = 1.1  # a size in use may exceed the limit by this: noise must not move the knee
 
 
 class CallLimits(Protocol):

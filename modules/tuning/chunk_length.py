@@ -7,8 +7,11 @@ from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import Turn, View
 
-_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.70
+_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.80
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
+
+_GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
+"""When chunks have been late for so many seconds, a load above that is too much, whatever the costs known say."""
 
 _STALE_S = 10.0
 """After so long the cost of a length that is not in use is no reason any more not to try it."""
@@ -30,7 +33,9 @@ class LengthKnob:
     def __init__(self, limits: Limits) -> None:
         """Choose among the limits' lengths."""
         self._lengths_s = limits.lengths_s
+        self._period_s = limits.period_s
         self._left_s: dict[float, float] = {}
+        self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
 
     def turn(self, view: View) -> Turn | None:
         """The length to go to, if another one is better."""
@@ -38,7 +43,7 @@ class LengthKnob:
         if now is None or view.wanted_s is None:
             return None
         load = view.wanted_s / view.capacity_s(now)
-        if load > _GROW_ABOVE or (view.is_late and not view.is_useful(now)):
+        if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
         return self._shorter(view, now)
 
@@ -47,6 +52,13 @@ class LengthKnob:
         self._left_s[view.plan.chunk_s] = view.now_s
         del turn
 
+    def _is_pressed(self, view: View, load: float) -> bool:
+        """Whether more was sent than is carried for a while: then larger batches would have come by now."""
+        if load <= 1 or self._pressed_at is None or self._pressed_at[0] != view.plan.chunk_s:
+            self._pressed_at = (view.plan.chunk_s, view.now_s) if load > 1 else None
+            return False
+        return view.now_s - self._pressed_at[1] >= self._period_s
+
     def _again(self, view: View, useful: list[LengthCost]) -> float | None:
         """The next longer length, if it was left so long ago that its cost may have changed."""
         longer = [cost.chunk_s for cost in useful if cost.chunk_s > view.plan.chunk_s]
@@ -54,10 +66,10 @@ class LengthKnob:
 
     def _stronger(self, view: View, now: LengthCost, load: float) -> Turn | None:
         """The shortest length that carries more, with headroom if there is one; a step into the unknown if need be."""
-        if not (now.is_settled or view.is_late):
+        if not (now.is_settled or view.is_late or self._is_pressed(view, load)):
             return None  # larger batches have not been tried yet, and nothing is late
         useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
-        enough = [cost for cost in useful if view.wanted_s <= _GROW_ABOVE * view.capacity_s(cost)]  # type: ignore[operator] # not None: see turn
+        enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * view.capacity_s(cost)]  # type: ignore[operator] # not None: see turn
         is_urgent = Rung.LENGTHEN in view.rungs or load > 1
         if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
             enough, useful = [], [now]
@@ -97,6 +109,11 @@ class LengthKnob:
         assert now is not None
         sentence = f"{_carried(view, now, load)}; chunks of {cost.chunk_s:g} s carry {view.capacity_s(cost):.3g}"
         return Turn(Knob.CHUNK, cost.chunk_s, sentence, is_urgent)
+
+
+def _grow_above(view: View) -> float:
+    """The load from which a length is not enough; less when chunks are late though less was asked for."""
+    return _GROW_ABOVE if view.late_for_s < _DOUBT_S else _GROW_WHEN_LATE
 
 
 def _carried(view: View, now: LengthCost, load: float) -> str:

@@ -9,7 +9,7 @@ from modules.tuning.view import Turn, View
 _THROTTLED, _FREE = 0.05, 0.005
 """Share of quota periods in which we are held back: too many, and none worth speaking of."""
 
-_SPARE = 0.15
+_SPARE = 0.3
 """Share of a quota that folder work leaves free: what is used up in a burst holds back live chunks too."""
 
 _STEP = 0.1

@@ -11,7 +11,7 @@ from modules.tuning.plan import Knob, Move, Observation, Plan
 UNSETTLED_S = 2.0
 """For so long late chunks are put down to batches that still grow, and to what waits from before."""
 
-_SLACK = 1.1  # a length in use is not given up for the noise of its calls
+_SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 
 @dataclass(frozen=True, slots=True)
