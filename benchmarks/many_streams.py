@@ -1,7 +1,7 @@
-"""Many live streams for long under a hard memory limit: `python -m benchmarks.many_streams --seconds 600`.
+"""Many live streams for long within a memory limit: `python -m benchmarks.many_streams --seconds 600 --hard`.
 
-Each stream is sent one chunk a second. The limit is `RLIMIT_DATA`, the kernel's own on private memory of the process
-(man 2 getrlimit): beyond it nothing can be allocated any more.
+Each stream is sent one chunk a second. With `--hard` the limit is set as `RLIMIT_DATA`, the kernel's own (man 2
+getrlimit). That counts what is reserved, not what is used: a Vosk recogniser reserves nearly 1 MB and uses half of it.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from benchmarks.material import digit_strings, model
 from engine import AsyncAudioProcessor, BatchProcessingConfig, LiveStream
+from engine.memory import MemoryKeeper
+from engine.memory_sums import budget_of
 from modules.memory.model_files import files_bytes
 from modules.monitoring.resources import unique_set_bytes
 
@@ -43,6 +45,12 @@ class Load:
     seconds: float = 600.0
     chunk_s: float = 0.2
     limit_mb: int = 512
+    hard: bool = False
+
+    @property
+    def limit_bytes(self) -> int:
+        """The limit with the models."""
+        return self.limit_mb * _MB + (files_bytes(model("digits-en")) if self.asr == "vosk" else 0)
 
 
 @dataclass(slots=True)
@@ -68,21 +76,22 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=usual.streams)
     parser.add_argument("--seconds", type=float, default=usual.seconds)
     parser.add_argument("--chunk-s", type=float, default=usual.chunk_s, help="seconds of audio in a chunk")
-    parser.add_argument("--limit-mb", type=int, default=usual.limit_mb, help="beside the models; 0 for none")
+    parser.add_argument("--limit-mb", type=int, default=usual.limit_mb, help="beside the models")
+    parser.add_argument("--hard", action="store_true", help="have the kernel refuse what is beyond the limit")
     return 0 if report(Load(**vars(parser.parse_args()))) else 1
 
 
 def report(load: Load) -> bool:
     """Print what was seen; whether memory stayed and every chunk was answered."""
     seen, pushed, answered = anyio.run(_run, load)
-    highest_mb = max(seen.unique_set_bytes) / _MB
-    good = seen.growth <= MAX_GROWTH and answered == pushed and not seen.events["error"] and not seen.events["dropped"]
+    highest = max(seen.unique_set_bytes)
+    is_complete = answered == pushed and not seen.events["error"] and not seen.events["dropped"]
     print(
         f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s under "
-        f"{load.limit_mb} MB: unique set at most {highest_mb:.0f} MB, last third {seen.growth:.3f} of the one before "
+        f"{load.limit_mb} MB beside models: unique set at most {highest / _MB:.0f} MB, last third {seen.growth:.3f} of the one before "
         f"(limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
     )
-    return good
+    return is_complete and seen.growth <= MAX_GROWTH and highest <= load.limit_bytes
 
 
 async def _run(load: Load) -> tuple[Seen, int, int]:
@@ -93,9 +102,9 @@ async def _run(load: Load) -> tuple[Seen, int, int]:
     seen, sounds = Seen(), _sounds()
     counts = Counter[str]()
     async with AsyncAudioProcessor(config) as processor:
-        if load.limit_mb:
-            limit_bytes = load.limit_mb * _MB + (files_bytes(folder) if folder else 0)
-            resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+        if load.hard:
+            resource.setrlimit(resource.RLIMIT_DATA, (load.limit_bytes, load.limit_bytes))
+        keeper = MemoryKeeper(budget_of(config, processor.pipeline.choice, idle_bytes=unique_set_bytes()))
         print(f"idle: unique set {unique_set_bytes() / _MB:.0f} MB, private memory {_data_bytes() / _MB:.0f} MB")
         started_s = time.perf_counter()
         async with anyio.create_task_group() as tasks:
@@ -104,6 +113,7 @@ async def _run(load: Load) -> tuple[Seen, int, int]:
             while (passed_s := time.perf_counter() - started_s) < load.seconds:
                 await anyio.sleep(min(LOOK_S, load.seconds - passed_s))
                 seen.unique_set_bytes.append(unique_set_bytes())
+                await keeper.look(own_bytes=seen.unique_set_bytes[-1])
                 print(
                     f"{time.perf_counter() - started_s:5.0f} s: unique set {seen.unique_set_bytes[-1] / _MB:.0f} MB, "
                     f"private memory {_data_bytes() / _MB:.0f} MB",

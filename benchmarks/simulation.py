@@ -132,7 +132,7 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
                 Figure("goodput", moved.goodput, least=0.90),
                 Figure("healthy", moved.healthy, least=0.90),
                 Figure("p99 s", moved.p99_s, most=TARGET_S),
-            Figure("the worst seed's", moved.worst_p99_s),
+                Figure("the worst seed's", moved.worst_p99_s),
                 Figure("frozen: goodput", still.goodput),
                 Figure("healthy", still.healthy),
                 Figure("p99 s", still.p99_s),

@@ -12,8 +12,11 @@ from engine.workers import Workers
 PERIOD_S = 0.2
 """A group is written so long after the one before: what a killed run has to do again at most, beside work in hand."""
 
-MAX_GROUP = 64
-"""Inputs in a group: with a transcript each, some 20 ms of a worker."""
+MAX_DONE = 64
+"""Inputs in a group that were processed: with a transcript each, some 20 ms of a worker."""
+
+MAX_GROUP = 256
+"""Inputs in a group, those included that were done before."""
 
 Entry = Done | Kept
 
@@ -44,7 +47,7 @@ class Groups:
         """Have this written."""
         self._waiting.append(entry)
         self._something.set()
-        if len(self._waiting) >= MAX_GROUP or isinstance(entry, Kept):  # which costs no commit
+        if len(self._waiting) >= MAX_DONE or isinstance(entry, Kept):  # which costs no commit
             self._plenty.set()
 
     def change(self, change: Callable[[], None]) -> None:
@@ -66,7 +69,8 @@ class Groups:
             await self._write_one()
 
     async def _write_one(self) -> None:
-        group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+        size = self._group_size()
+        group, self._waiting = self._waiting[:size], self._waiting[size:]
         changes, self._changes = self._changes, []
         self._something, self._plenty = anyio.Event(), anyio.Event()
         if self._waiting:
@@ -76,6 +80,14 @@ class Groups:
             lines = await self._workers.run(lambda: self._write(changes, group))
         self._written_s = time.monotonic()
         self._on_written(group, lines)
+
+    def _group_size(self) -> int:
+        done = 0
+        for size, entry in enumerate(self._waiting[:MAX_GROUP]):
+            done += isinstance(entry, Done)
+            if done > MAX_DONE:
+                return size
+        return MAX_GROUP
 
     def _write(self, changes: Sequence[Callable[[], None]], group: Sequence[Entry]) -> int:
         for change in changes:

@@ -13,6 +13,7 @@ from engine.failures import first_error
 from engine.jobs.attempts import Attempts, Withheld
 from engine.jobs.discover import Found, discover
 from engine.jobs.groups import Entry, Groups
+from engine.jobs.journal_rows import State
 from engine.jobs.outputs import OutputNames
 from engine.jobs.parts import MAX_IN_HAND, JobParts
 from engine.jobs.planned import Done, Kept, Planned
@@ -32,7 +33,7 @@ MAX_UNWRITTEN = 1024
 POLL_S = 1.0
 """A job that watches looks for new recordings so often, or less often where looking takes long."""
 
-_FIRST_BATCH, _MAX_BATCH = 4, 64  # inputs looked for at once: few first, so that work begins soon
+_FIRST_BATCH, _MAX_BATCH = 4, 256  # inputs looked for at once: few first, so that work begins soon
 _LOOKING_SHARE = 0.05  # of the time of a job that watches
 
 
@@ -159,20 +160,19 @@ class FolderJob:
         self._room_changes.tell()
         self._attempts.settled(entries)
         self._planner.settled(entries)
-        kept = dict.fromkeys(Status, 0)
+        kept = dict.fromkeys(State, 0)
         audio_s = 0.0
         for entry in entries:
-            known = entry.planned.known
             if isinstance(entry, Done):
                 self._parts.observer.finished(entry.result)
                 if self._request.fail_fast and entry.result.status is Status.FAILED:
                     self._inputs.cancel()
-            elif known is not None:
-                kept[Status(known.state.value)] += 1
+            elif (known := entry.planned.known) is not None:
+                kept[known.state] += 1
                 audio_s += known.audio_s
         if any(kept.values()):
             self._parts.observer.noticed(
-                Notice(ok=kept[Status.OK], failed=kept[Status.FAILED], skipped=kept[Status.SKIPPED], audio_s=audio_s)
+                Notice(ok=kept[State.OK], failed=kept[State.FAILED], skipped=kept[State.SKIPPED], audio_s=audio_s)
             )
 
     async def _conclude(self, *, is_whole: bool) -> Summary:

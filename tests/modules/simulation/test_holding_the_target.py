@@ -57,14 +57,12 @@ def test_a_steady_load_is_carried_like_by_the_best_static_setting() -> None:
     assert most_streams(scenario, trials) >= 0.95 * best
 
 
-def test_after_a_step_all_is_on_time_again() -> None:
-    """From 30 % to 85 %: where batches hardly gain (flat) within 1 s, as set out to be shown.
-
-    Where larger batches and longer chunks must first be found (mixed) it takes up to 4.5 s today. No seed stays so.
-    """
-    assert scenes.recovered_s(governed(scenes.step, FLAT), EVENT_S) <= 1.0
-    assert scenes.recovered_s(governed(scenes.step, "mixed"), EVENT_S) <= 4.5
-    assert scenes.collapsed(governed(scenes.step, "mixed")) == 0
+@pytest.mark.parametrize("name", ["mixed", FLAT])
+def test_after_a_step_all_is_on_time_again(name: str) -> None:
+    """From 30 % to 85 %: within 1 s, and no seed stays collapsed."""
+    outcomes = governed(scenes.step, name)
+    assert scenes.recovered_s(outcomes, EVENT_S) <= 1.0
+    assert scenes.collapsed(outcomes) == 0
 
 
 def test_after_a_burst_all_is_on_time_again() -> None:
@@ -83,26 +81,22 @@ def test_overload_costs_some_streams_all_and_not_all_streams_some(load: float) -
     assert found.p99_s <= TARGET_S
 
 
-def test_a_noisy_neighbour_is_lived_with() -> None:
-    """Half of one core taken, at 60 % load: where it is no more than a scale (flat) all is on time within 2 s.
+@pytest.mark.parametrize("name", ["mixed", FLAT])
+def test_a_noisy_neighbour_is_lived_with(name: str) -> None:
+    """Half of one core taken, at 60 % load: on time within 2 s, and afterwards batch and chunk length are back.
 
-    Afterwards batch and chunk length are back; with one seed of twenty they are not yet after 16 s.
-
-    Where longer chunks are needed (mixed) few pieces are late, but single ones for as long as it stays: within 2 s
-    was to be shown. The load is then in the deadband, so the longer chunks stay.
+    With two seeds of twenty they are not yet after 16 s.
     """
-    flat, mixed = governed(scenes.neighbour, FLAT), governed(scenes.neighbour, "mixed")
-    assert scenes.recovered_s(flat, EVENT_S) <= 2.0
-    assert scenes.returned(flat) >= 0.9 * len(flat)
-    assert scenes.on_time(mixed, EVENT_S, EVENT_S + scenes.TROUBLE_S) >= 0.99
-    assert scenes.recovered_s(mixed, EVENT_S) <= scenes.TROUBLE_S + 0.5
-    assert scenes.collapsed(mixed) == 0
+    outcomes = governed(scenes.neighbour, name)
+    assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
+    assert scenes.collapsed(outcomes) == 0
+    assert scenes.returned(outcomes) >= 0.9 * len(outcomes)
 
 
 def test_a_model_that_becomes_twice_as_slow_is_lived_with() -> None:
-    """For 8 s, at 40 % load: on time within 4 s (2 s was to be shown), after it too, and batch and chunks back."""
+    """For 8 s, at 40 % load: on time within 3 s (2 s was to be shown), after it too, and batch and chunks back."""
     outcomes = governed(scenes.slow_model, "mixed")
-    assert scenes.recovered_s(outcomes, EVENT_S) <= 4.0
+    assert scenes.recovered_s(outcomes, EVENT_S) <= 3.0
     assert scenes.collapsed(outcomes) == 0
     assert scenes.returned(outcomes) >= 0.9 * len(outcomes)
 

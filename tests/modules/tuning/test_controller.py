@@ -61,7 +61,7 @@ def test_the_shortest_length_that_carries_the_load_is_chosen() -> None:
     governor = controller()
     looks(governor, load(20), from_s=0.0, until_s=5.0)
     assert governor.plan.chunk_s == 0.4
-    looks(governor, load(16), from_s=5.0, until_s=40.0)
+    looks(governor, load(17), from_s=5.0, until_s=40.0)
     assert governor.plan.chunk_s == 0.4
     looks(governor, load(8), from_s=40.0, until_s=60.0)
     assert governor.plan.chunk_s == 0.2
