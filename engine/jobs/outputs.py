@@ -105,6 +105,7 @@ class OutputFolder:
     def __init__(self, path: str | os.PathLike[str], *, overwrite: bool = False, resume: bool = False) -> None:
         """Write into `path`; with `resume` its results may be there already and are gone on from."""
         self.path = Path(path)
+        self._below = f"{self.path}{os.sep}"
         self._overwrite = overwrite
         self._resume = resume
         self._touched: set[Path] = set()
@@ -153,7 +154,7 @@ class OutputFolder:
 
     def has(self, relative: PurePath) -> bool:
         """Whether there is such a file below the folder."""
-        return os.path.lexists(self.path / relative)
+        return os.path.lexists(f"{self._below}{relative}")
 
     def append(self, line: str) -> None:
         """Add a line to `results.jsonl`, whole or not at all. Raises `OutputError` when it cannot."""

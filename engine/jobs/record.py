@@ -22,7 +22,7 @@ from modules.checkpoint import FinishedSegment, found_from_json, found_json
 from modules.results import Failure, FileResult
 from modules.results_json import file_from_json
 
-_LINES_AT_ONCE = 64
+_LINES_AT_ONCE = 256
 _NAMED = 10
 _NOT_READ = (-1, 0, 0, b"")
 _ENDED = (State.OK, State.FAILED, State.SKIPPED)

@@ -1,7 +1,6 @@
 """Telling recordings from other files by name and first bytes. Nothing is opened or decoded here."""
 
 import re
-from pathlib import PurePath
 
 # As many first bytes as `container_of` looks at: the starts of three packets of an MPEG transport stream.
 HEAD_BYTES = 400
@@ -70,4 +69,5 @@ def container_of(head: bytes) -> str | None:
 
 def has_audio_suffix(name: str) -> bool:
     """Whether a file of that name holds sound going by its suffix; upper and lower case are the same."""
-    return PurePath(name).suffix.lower() in AUDIO_SUFFIXES
+    dot = name.rfind(".")
+    return dot > 0 and name[dot:].lower() in AUDIO_SUFFIXES
