@@ -87,9 +87,9 @@ def report(load: Load) -> bool:
     highest = max(seen.unique_set_bytes)
     is_complete = answered == pushed and not seen.events["error"] and not seen.events["dropped"]
     print(
-        f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s under "
-        f"{load.limit_mb} MB beside models: unique set at most {highest / _MB:.0f} MB, last third {seen.growth:.3f} of the one before "
-        f"(limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
+        f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s: unique set "
+        f"at most {highest / _MB:.0f} MB (limit {load.limit_bytes / _MB:.0f}), last third {seen.growth:.3f} of the one "
+        f"before (limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
     )
     return is_complete and seen.growth <= MAX_GROWTH and highest <= load.limit_bytes
 

@@ -17,6 +17,7 @@ from modules.audio.buffer import AudioBuffer
 from modules.audio.mapped_file import MemoryMappedAudioFile
 from modules.memory.pool import BufferPool
 from modules.memory.size_classes import class_bytes
+from modules.models.graph_bytes import Node, Port, model_bytes
 from modules.models.onnx import OnnxModel
 from modules.monitoring.resources import unique_set_bytes
 from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, SileroDetector, packaged_model
@@ -27,6 +28,7 @@ ALIVE = 8
 
 BLOCKS_S = (1, 10, 60)
 LIMITED_S, MIN_GAIN = 10, 1.5
+HIDDEN, VOCABULARY = 512, 8_448
 MIN_HIT_RATE = 0.95
 MAX_MAPPED_MB = 32.0
 
@@ -42,6 +44,8 @@ def report(*, minutes: float, rounds: int) -> bool:
     decoded_blocks(rounds=rounds)
     for streams in (1, 64):
         detector_inputs(streams, rounds=rounds)
+    for rows in (1, 64):
+        onnx_outputs(rows, rounds=rounds)
     try:
         return unique_set.report(minutes=minutes) and good
     except NoMaterial as reason:
@@ -111,6 +115,41 @@ def detector_inputs(streams: int, *, rounds: int) -> None:
     print(
         f"a call of the voice detector with {streams} streams takes {whole_s * 1e6:.0f} us, of which its input takes "
         f"{fresh_s * 1e6:.1f} us if fresh and {leased_s * 1e6:.1f} us if leased"
+    )
+
+
+def onnx_outputs(rows: int, *, rounds: int) -> None:
+    """A layer as wide as a large vocabulary, into an array the library makes and into leased ones, bound and copied."""
+    nodes = [Node("MatMul", ["x", "w"], ["y"])]
+    inputs, outputs = [Port("x", ["rows", HIDDEN])], [Port("y", ["rows", VOCABULARY])]
+    weights = {"w": np.random.default_rng(1).normal(0, 0.1, (HIDDEN, VOCABULARY)).astype(np.float32)}
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "wide.onnx"
+        path.write_bytes(model_bytes(nodes, inputs, outputs, weights))
+        graph = OnnxModel(path)
+    feeds = {"x": np.full((rows, HIDDEN), 0.5, np.float32)}
+    pool = BufferPool(1 << 26)
+    times = 20
+
+    def own() -> None:
+        for _ in range(times):
+            graph.run(feeds)
+
+    def leased(*, bound: bool) -> None:
+        for _ in range(times):
+            with pool.lease((rows, VOCABULARY)) as lease:
+                graph.run_into(feeds, {"y": lease.samples}, bound=bound)
+
+    sides: dict[str, Callable[[], object]] = {
+        "own": own,
+        "bound": lambda: leased(bound=True),
+        "copied": lambda: leased(bound=False),
+    }
+    in_turn(sides, rounds=1)
+    compared = in_turn(sides, rounds=rounds)
+    print(
+        f"ONNX outputs of {rows} x {VOCABULARY} floats: bound to leased ones {compared.ratio('bound', 'own'):.2f} of "
+        f"the time, copied into leased ones {compared.ratio('copied', 'own'):.2f}"
     )
 
 

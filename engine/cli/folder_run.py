@@ -23,6 +23,7 @@ from engine.jobs.place import JobPlace, Start
 from engine.jobs.request import JobOutput, JobRequest
 from engine.jobs.work import OnHang
 from engine.processor import AsyncAudioProcessor
+from engine.stage_config import StageSet
 from modules.errors import ConfigError, ModelError
 from modules.results import Summary
 
@@ -37,6 +38,8 @@ class Order:
     start: Start = Start.RESUME
     show: ProgressKind = ProgressKind.AUTO
     dashboard: bool = False
+    stages: StageSet | None = None
+    """Those that the setting `stages` names, as `onbeat.toml` describes them."""
 
     def check(self) -> None:
         """Raise `ConfigError` for what cannot be run, before anything is begun."""
@@ -73,7 +76,7 @@ def carry_out(order: Order) -> Exit:
 def _run(order: Order, target: JobOutput | JobPlace, on_hang: OnHang | None) -> tuple[Tally, Summary]:
     display = live_dashboard("onbeat run") if order.dashboard else None
     tally = DashboardTally(display) if display else progress(order.show)
-    processor = AsyncAudioProcessor(order.config)
+    processor = AsyncAudioProcessor(order.config, stages=order.stages)
 
     async def main() -> Summary:
         async with processor, followed(display, processor.monitor):

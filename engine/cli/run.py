@@ -8,12 +8,13 @@ import typer
 from engine.cli.config import ConfigFile
 from engine.cli.dashboard import DashboardWish
 from engine.cli.folder_run import Order, carry_out
-from engine.cli.model_options import Asr, Channel, Language, VoskDownload, VoskModel, WorkerCount
+from engine.cli.model_options import Asr, Channel, Language, Stages, VoskDownload, VoskModel, WorkerCount
 from engine.cli.progress import ProgressKind
 from engine.cli.run_options import Isolate, MaxAttempts, MaxFileSeconds, Overwrite, Resume, RetryFailed, Watch
 from engine.config_sources import load_config
 from engine.jobs.place import Start
 from engine.jobs.request import JobRequest
+from engine.stage_config import load_stages
 from modules.audio.formats import TranscriptFormat
 from modules.errors import ConfigError
 
@@ -73,6 +74,7 @@ def run_command(
         ),
     ] = None,
     channel: Channel = None,
+    stages: Stages = None,
     config: ConfigFile = None,
 ) -> None:
     """Transcribe recordings: `onbeat run calls/ -o transcripts/`.
@@ -87,6 +89,7 @@ def run_command(
         "language": language,
         "segmenting": segmenting,
         "channel": channel,
+        "stages": stages,
         "workers": workers,
         "max_attempts": max_attempts,
         "max_file_s": max_file_s,
@@ -105,7 +108,8 @@ def run_command(
         watch=watch,
     )
     start = Start.of(resume=resume, overwrite=overwrite)
-    raise typer.Exit(carry_out(Order(loaded.config, request, output, start, show, dashboard)))
+    described = load_stages(loaded.file) if loaded.file else None
+    raise typer.Exit(carry_out(Order(loaded.config, request, output, start, show, dashboard, described)))
 
 
 def _formats(text: str | None, *, default: list[TranscriptFormat]) -> list[TranscriptFormat]:
