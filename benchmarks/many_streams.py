@@ -87,7 +87,8 @@ def report(load: Load) -> bool:
     highest = max(seen.unique_set_bytes)
     is_complete = answered == pushed and not seen.events["error"] and not seen.events["dropped"]
     print(
-        f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s: unique set "
+        f"{load.streams} streams ({load.asr}) at a chunk of {load.chunk_s:g} s a second for {load.seconds:g} s: "
+        f"unique set "
         f"at most {highest / _MB:.0f} MB (limit {load.limit_bytes / _MB:.0f}), last third {seen.growth:.3f} of the one "
         f"before (limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
     )

@@ -1,4 +1,4 @@
-"""Memory for long: run by name, `pytest -m soak tests/engine/test_memory_soak.py -s`; SOAK_S lengthens it, in seconds."""
+"""Memory for long, by name: `pytest -m soak tests/engine/test_memory_soak.py -s`; SOAK_S is how long, in seconds."""
 
 import os
 import random

@@ -237,7 +237,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(path: Path) -> None:
         (pages,) = journal._database.execute("PRAGMA page_count").fetchone()
         journal._database.execute(f"PRAGMA max_page_count = {pages + 2}")
         many = done(*(file(number) for number in range(2, 2_000)))
-        with pytest.raises(JournalError, match="cannot use the journal .*full"):
+        with pytest.raises(JournalError, match=r"cannot use the journal .*full"):
             write(journal, many)
         assert [one.id for one in journal.files(State.OK)] == [1]
         journal._database.execute("PRAGMA max_page_count = 100000")
