@@ -64,16 +64,15 @@ class Journal:
         return f"<Journal {str(self.path)!r}, run {self.run_id}>"
 
     def begin_run(self, run: Run, parts: Mapping[str, object]) -> None:
-        """Put a run on record; one that never ended has died, and then the journal is looked over first.
+        """Look the journal over and put a run on record; one that never ended has died.
 
         `parts` is what its fingerprint is made of. Raises `JournalError` when the journal is damaged.
         """
         with self._translated(), self._whole():
-            died = "UPDATE runs SET state = ? WHERE state = ?"
-            if self._database.execute(died, (RunState.DIED, RunState.RUNNING)).rowcount:
-                (verdict,) = self._one("PRAGMA quick_check(1)")
-                if verdict != "ok":
-                    raise sqlite3.DatabaseError(verdict)
+            (verdict,) = self._one("PRAGMA quick_check(1)")
+            if verdict != "ok":
+                raise sqlite3.DatabaseError(verdict)
+            self._database.execute("UPDATE runs SET state = ? WHERE state = ?", (RunState.DIED, RunState.RUNNING))
             self.run_id = self._database.execute(schema.PUT_RUN, (None, *astuple(run)[1:])).lastrowid or 0
             written = json.dumps(dict(parts), sort_keys=True, default=str)
             self._database.execute("INSERT OR IGNORE INTO fingerprints VALUES (?, ?)", (run.fingerprint, written))

@@ -96,7 +96,7 @@ def is_worth_another(kind: str, attempts: int, wish: Wish) -> bool:
 
 def changes(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """In words, what differs between two sets of things that affect results: `min_segment_s 10 -> 5`."""
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    names = [name for name in {**before, **now} if (before.get(name) or "") != (now.get(name) or "")]
     return [f"{name} {_said(before.get(name))} -> {_said(now.get(name))}" for name in names]
 
 

@@ -206,8 +206,8 @@ def test_another_programs_database_is_refused(path: Path) -> None:
         Journal(path)
 
 
-def test_a_damaged_page_is_found_when_a_run_has_died(path: Path) -> None:
-    """Then the journal is looked over before anything is taken from it."""
+def test_a_damaged_page_is_found_before_anything_is_taken_from_the_journal(path: Path) -> None:
+    """It is looked over whenever a run begins."""
     with closing(Journal(path)) as journal:
         journal.begin_run(RUN, {})
         write(journal, done(*(file(number) for number in range(1, 2_000))))
