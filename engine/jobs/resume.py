@@ -96,8 +96,13 @@ def is_worth_another(kind: str, attempts: int, wish: Wish) -> bool:
 
 def changes(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
     """In words, what differs between two sets of things that affect results: `min_segment_s 10 -> 5`."""
-    names = [name for name in {**before, **now} if (before.get(name) or "") != (now.get(name) or "")]
+    names = [name for name in {**before, **now} if _given(before, name) != _given(now, name)]
     return [f"{name} {_said(before.get(name))} -> {_said(now.get(name))}" for name in names]
+
+
+def _given(things: Mapping[str, object], name: str) -> object:
+    """What is given under that name; nothing and an empty text are the same."""
+    return None if things.get(name) == "" else things.get(name)
 
 
 def _stands(known: KnownFile, wish: Wish) -> bool:
