@@ -141,11 +141,12 @@ def test_attempts_count_for_the_same_content_only() -> None:
 def test_changes_are_said_in_words() -> None:
     """What there was, what there is; a digest by its beginning."""
     before = {"recogniser": "vosk", "model": "0123456789abcdef0", "min_segment_s": 10, "gone": 1}
-    now = {"recogniser": "vosk", "model": "fedcba9876543210f", "min_segment_s": 5, "new": ""}
+    now = {"recogniser": "vosk", "model": "fedcba9876543210f", "min_segment_s": 5, "new": 0}
     assert changes(before, now) == [
         "model 0123456789ab... -> fedcba987654...",
         "min_segment_s 10 -> 5",
         "gone 1 -> none",
+        "new none -> 0",
     ]
     assert changes(now, now) == []
 
