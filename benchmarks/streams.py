@@ -1,26 +1,30 @@
 """Live streams: how many a machine carries at p99 under the target, beside the scheme of the `vosk-server` server.
 
 Both run in this process, in turn, on the same audio, fed by the same open-loop generator; latency counts from each
-chunk's scheduled time. The most streams are found by doubling and bisecting, and confirmed by a second trial.
+chunk's scheduled time. A machine's speed drifts by more than the sides differ, so between two trials the bare calls are
+measured, loads are shares of what these carry just then, and each side climbs its own stairs: up after two trials in a
+row that were sustained, down after one that was not. What a side sustains is where its stairs end up.
 """
 
 import asyncio
 import json
 import random
-import threading
+import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import numpy as np
 import soundfile
 import vosk
 from numpy.typing import NDArray
 
+from benchmarks.bare_calls import BareCalls, Cadence, Call
 from benchmarks.material import digit_strings, model, read_speech
+from benchmarks.stairs import Stairs
 from engine import AsyncAudioProcessor, BatchProcessingConfig
 from modules.monitoring.histogram import LatencyHistogram
 from modules.monitoring.monitor import RealTimePerformanceMonitor
@@ -29,10 +33,14 @@ RATE_HZ = 16_000
 CHUNK_S = 0.2
 CHUNK_FRAMES = round(CHUNK_S * RATE_HZ)
 TARGET_S = 0.3
-WARM_UP_S = 1.5
+WARM_UP_S = 2.0
 MAX_GENERATOR_LATE_S = 0.05
 WORKERS = 2
 TICK_S = 0.002  # the generator sleeps no shorter: it would cost both sides a good part of a core
+
+FIRST_SHARE = 0.75
+GUESS = {"digits-en": 700, "english-small": 16}
+"""Streams of which the bare calls are measured: some more than they carry."""
 
 Pcm = NDArray[np.int16]
 Feed = Callable[[int, Pcm, float], None]
@@ -47,6 +55,11 @@ class Trial:
     p99_s: float
     unanswered: int
     generator_p99_s: float
+
+    def __str__(self) -> str:
+        late = f"{self.unanswered} unanswered, " if self.unanswered else ""
+        times = f"p50 {self.p50_s * 1e3:.0f} ms, p99 {self.p99_s * 1e3:.0f} ms"
+        return f"{self.streams} streams {times}, {late}generator late {self.generator_p99_s * 1e3:.0f} ms"
 
     @property
     def is_sustained(self) -> bool:
@@ -105,20 +118,36 @@ def recordings(name: str) -> list[Pcm]:
 
 async def generate(streams: int, seconds: float, speech: Sequence[Pcm], feed: Feed, latencies: Latencies) -> None:
     """Feed every stream a chunk each 200 ms, at phases drawn beforehand, whether or not anybody keeps up."""
-    chance = random.Random(streams)
-    phases = sorted((chance.random() * CHUNK_S, stream) for stream in range(streams))
-    places = [chance.randrange(0, len(speech[stream % len(speech)])) for stream in range(streams)]
+    cadence = cadence_of(seconds)
+    phases = sorted((phase_s, stream) for stream, phase_s in enumerate(cadence.phases_s(streams)))
+    places = first_places(streams, speech)
     started_s = time.perf_counter() + 0.1
-    for tick in range(round(seconds / CHUNK_S)):
+    for tick in range(cadence.chunks):
         for phase_s, stream in phases:
             scheduled_s = started_s + tick * CHUNK_S + phase_s
             if (wait_s := scheduled_s - time.perf_counter()) > 0:
                 await asyncio.sleep(max(wait_s, TICK_S))
-            pcm = speech[stream % len(speech)]
-            start = (places[stream] + tick * CHUNK_FRAMES) % (len(pcm) - CHUNK_FRAMES)
             latencies.fed(scheduled_s)
-            feed(stream, pcm[start : start + CHUNK_FRAMES], scheduled_s)
+            feed(stream, chunk_of(speech, stream, places[stream], tick), scheduled_s)
         await asyncio.sleep(0)
+
+
+def cadence_of(seconds: float) -> Cadence:
+    """When chunks come in a trial of so many seconds, and which of them count."""
+    return Cadence(CHUNK_S, round(seconds / CHUNK_S), round(WARM_UP_S / CHUNK_S))
+
+
+def first_places(streams: int, speech: Sequence[Pcm]) -> list[int]:
+    """Where in its recording each stream begins."""
+    chance = random.Random(streams)
+    return [chance.randrange(0, len(speech[stream % len(speech)])) for stream in range(streams)]
+
+
+def chunk_of(speech: Sequence[Pcm], stream: int, place: int, tick: int) -> Pcm:
+    """What a stream that began at `place` says then; its recording goes round and round."""
+    pcm = speech[stream % len(speech)]
+    start = (place + tick * CHUNK_FRAMES) % (len(pcm) - CHUNK_FRAMES)
+    return pcm[start : start + CHUNK_FRAMES]
 
 
 async def onbeat_trial(name: str, speech: Sequence[Pcm], seconds: float, streams: int) -> Trial:
@@ -192,71 +221,67 @@ def process_chunk(recogniser: vosk.KaldiRecognizer, pcm: bytes) -> str:
     return str(json.loads(recogniser.PartialResult())["partial"])
 
 
-def bare_streams(name: str, seconds: float, speech: Sequence[Pcm], *, streams: int) -> float:
-    """How many streams the bare calls allow: as many threads as workers, each always busy with its own recognisers.
-
-    There are as many recognisers as streams, since each one's memory has to come back to the cache for its chunk.
-    """
+def bare_calls(name: str, speech: Sequence[Pcm], seconds: float, streams: int) -> BareCalls:
+    """The server's calls with nothing around them."""
     loaded = vosk.Model(str(model(name)))
-    chunks = [0] * WORKERS
-    until_s = time.perf_counter() + seconds
+    places = first_places(streams, speech)
 
-    def work(number: int) -> None:
-        recognisers = [vosk.KaldiRecognizer(loaded, RATE_HZ) for _ in range(max(1, streams // WORKERS))]
-        for recogniser in recognisers:
-            recogniser.SetWords(True)  # noqa: FBT003 - as above
-        place = 0
-        while time.perf_counter() < until_s:
-            for which, recogniser in enumerate(recognisers):
-                pcm = speech[which % len(speech)]
-                start = place % (len(pcm) - CHUNK_FRAMES)
-                process_chunk(recogniser, pcm[start : start + CHUNK_FRAMES].tobytes())
-                chunks[number] += 1
-            place += CHUNK_FRAMES
+    def session(stream: int) -> Call:
+        recogniser = vosk.KaldiRecognizer(loaded, RATE_HZ)
+        recogniser.SetWords(True)  # noqa: FBT003 - as above
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(WORKERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(chunks) / seconds * CHUNK_S
+        def call(tick: int) -> None:
+            process_chunk(recogniser, chunk_of(speech, stream, places[stream], tick).tobytes())
+
+        return call
+
+    return BareCalls.measured(session, cadence_of(seconds), streams=streams, workers=WORKERS)
 
 
-async def most_streams(trial: Callable[[int], Awaitable[Trial]], guess: int, *, step: float = 0.04) -> Trial:
-    """The trial with the most streams that is sustained twice: doubling, then bisecting to within `step`."""
-    low, high = 0, max(2, guess)
-    best: Trial | None = None
-    while (found := await trial(high)).is_sustained:
-        best, low, high = found, high, high * 2
-    while high - low > max(1, step * high):
-        middle = (low + high) // 2
-        found = await trial(middle)
-        if found.is_sustained and (found := await trial(middle)).is_sustained:
-            best, low = found, middle
-        else:
-            high = middle
-    return best or Trial(low, 0.0, 0.0, 0, 0.0)
+Side = Callable[[str, Sequence[Pcm], float, int], Coroutine[Any, Any, Trial]]
 
 
-def report(*, seconds: float) -> bool:
-    """Print a line a model; whether the engine carries as many streams as it has to."""
+def climb(
+    name: str, sides: dict[str, Side], *, seconds: float, rounds: int
+) -> tuple[dict[str, Stairs], list[BareCalls]]:
+    """The stairs of each side, and the bare calls that were measured before, between and after the trials."""
+    speech = recordings(name)
+    guess = GUESS[name]
+    stairs = {side: Stairs(FIRST_SHARE) for side in sides}
+    bare = [bare_calls(name, speech, seconds, guess)]
+    for _ in range(rounds):
+        for side, trial in sides.items():
+            streams = max(2, round(stairs[side].share * bare[-1].streams))
+            found = asyncio.run(trial(name, speech, seconds, streams))
+            bare.append(bare_calls(name, speech, seconds, guess))
+            share = 2 * streams / (bare[-2].streams + bare[-1].streams)
+            print(f"    {name} {side}: {found}, {share:.2f} of the bare calls", flush=True)
+            stairs[side].tried(share, is_sustained=found.is_sustained)
+    return stairs, bare
+
+
+def report(*, seconds: float, rounds: int = 10) -> bool:
+    """Print two lines a model; whether the engine carries as many streams as it has to."""
     good = True
-    for name, guess, factor in (("digits-en", 300, 1.15), ("english-small", 8, 1.0)):
-        speech = recordings(name)
-        server = asyncio.run(most_streams(partial(server_trial, name, speech, seconds), guess))
-        ours = asyncio.run(most_streams(partial(onbeat_trial, name, speech, seconds), guess))
-        bare = bare_streams(name, seconds, speech, streams=ours.streams)
-        good = good and ours.streams >= factor * server.streams and ours.streams >= 0.85 * bare
+    for name, factor in (("digits-en", 1.15), ("english-small", 1.0)):
+        stairs, bare = climb(name, {"onbeat": onbeat_trial, "server": server_trial}, seconds=seconds, rounds=rounds)
+        ours, theirs = stairs["onbeat"], stairs["server"]
+        carried = statistics.median(calls.streams for calls in bare)
+        ideal = statistics.median(calls.most_on_time(TARGET_S) / calls.streams for calls in bare)
+        good = good and ours.end >= factor * theirs.end and ours.end >= 0.85 * ideal
+        per_machine = f"ratio {ours.end / theirs.end:.2f} (at least {factor})"
         print(
-            f"{name}: {ours.streams} streams (p99 {ours.p99_s * 1e3:.0f} ms), vosk-server's scheme {server.streams} "
-            f"(p99 {server.p99_s * 1e3:.0f} ms), ratio {ours.streams / max(1, server.streams):.2f} (at least {factor})"
-            f"; the bare calls allow {bare:.0f}, ratio {ours.streams / bare:.2f} (at least 0.85)"
+            f"{name}: {ours.end * carried:.0f} streams (spread {ours.spread:.0%}), vosk-server's scheme "
+            f"{theirs.end * carried:.0f} ({theirs.spread:.0%}), {per_machine}; the bare calls' throughput is that of "
+            f"{carried:.0f}, and an ideal queue of them keeps {ideal * carried:.0f} on time: "
+            f"ratios {ours.end:.2f} and {ours.end / ideal:.2f} (at least 0.85)"
         )
-        beyond = round(1.3 * ours.streams)
+        beyond = round(1.3 * ours.end * carried)
+        speech = recordings(name)
         after = asyncio.run(onbeat_trial(name, speech, seconds, beyond))
-        theirs = asyncio.run(server_trial(name, speech, seconds, beyond))
+        behind = asyncio.run(server_trial(name, speech, seconds, beyond))
         print(
             f"    at 1.3x ({beyond} streams): p99 {after.p99_s:.2f} s, {after.unanswered} chunks unanswered; "
-            f"vosk-server's scheme p99 {theirs.p99_s:.2f} s, {theirs.unanswered} unanswered"
+            f"vosk-server's scheme p99 {behind.p99_s:.2f} s, {behind.unanswered} unanswered"
         )
     return good

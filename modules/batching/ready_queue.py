@@ -26,13 +26,15 @@ class BatchPlan:
     """How many calls may be taken at once, by kind; `default_cap` for a kind that is not named.
 
     `service_s` is what a call of a kind is expected to take, in seconds: a deadline nearer than that cannot be met; 0
-    for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it.
+    for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it. A worker takes
+    a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own.
     """
 
     default_cap: int = 1
     caps: Mapping[Hashable, int] = field(default_factory=dict)
     service_s: Mapping[Hashable, float] = field(default_factory=dict)
     max_folder_batches: int | None = None
+    home_slack_s: float = 0.05
 
     def __post_init__(self) -> None:
         for cap in (self.default_cap, *self.caps.values()):
@@ -41,6 +43,8 @@ class BatchPlan:
         for expected_s in self.service_s.values():
             if not 0 <= expected_s < math.inf:
                 raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
+        if not self.home_slack_s >= 0:
+            raise ValueError(f"home_slack_s must be 0 s or more, got {self.home_slack_s}")
         if self.max_folder_batches is not None and self.max_folder_batches < 0:
             raise ValueError(f"max_folder_batches must be 0 or more, or None, got {self.max_folder_batches}")
 
@@ -103,12 +107,13 @@ class _Waiting(Generic[Item]):
                 heapq.heappush(self.late, entry)
         return expired
 
-    def rank(self, home: int | None, *, with_folder: bool) -> tuple[int, bool, int, float, int]:
+    def rank(self, home: int | None, home_slack_s: float, *, with_folder: bool) -> tuple[int, int, float, int]:
         """Where the most urgent call stands among all kinds; the last place when there is none to take."""
-        is_away = self.home is not None and self.home != home
+        away_s = home_slack_s if self.home is not None and self.home != home else 0.0
         for place, heap in enumerate((self.on_time, self.late, self.folder if with_folder else [])):
             if heap:
-                return (place, is_away, *heap[0][:3])
+                before, deadline_s, number = heap[0][:3]
+                return (place, before, deadline_s + away_s, number)
         return _NONE
 
     def pop(self, cap: int, free_workers: int, *, with_folder: bool) -> list[Item]:
@@ -122,7 +127,7 @@ class _Waiting(Generic[Item]):
         return [heapq.heappop(heaps[0] or heaps[1])[4] for _ in range(taken)]
 
 
-_NONE = (9, False, 0, 0.0, 0)
+_NONE = (9, 0, 0.0, 0)
 
 
 class ReadyQueue(Generic[Item]):
@@ -151,7 +156,7 @@ class ReadyQueue(Generic[Item]):
         """Let `item` wait; calls of equal `kind` (model and shape class) may be taken together.
 
         Calls of one kind have one `home`, the number of a worker that takes them rather than others as urgent, and from
-        whom others take them rather than be idle: sessions whose memory is best left with one core.
+        whom others take them rather than be idle or let them grow late: sessions whose memory is best left with one core.
         """
         waiting = self._kinds.get(kind)
         if waiting is None:
@@ -176,7 +181,7 @@ class ReadyQueue(Generic[Item]):
         best, chosen = _NONE, None
         for kind, waiting in self._kinds.items():
             expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
-            if (rank := waiting.rank(home, with_folder=with_folder)) < best:
+            if (rank := waiting.rank(home, self.plan.home_slack_s, with_folder=with_folder)) < best:
                 best, chosen = rank, kind
         batch: list[Item] = []
         if best is not _NONE:

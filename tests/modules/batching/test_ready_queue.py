@@ -29,6 +29,7 @@ plans_in_time = st.builds(
     st.dictionaries(st.sampled_from(KINDS), st.integers(1, 8)),
     st.dictionaries(st.sampled_from(KINDS), st.floats(0, 30)),
     st.one_of(st.none(), st.integers(0, 3)),
+    st.floats(0, 10),
 )
 
 
@@ -171,10 +172,11 @@ class Waiting(RuleBasedStateMachine):
                 self.late.add(call.number)
         return expired
 
-    def place(self, call: Call, home: int | None) -> tuple[bool, bool, bool, list[float]]:
-        """As `order`, and what is best left to another worker last of its class."""
-        is_folder, is_late, *order = self.order(call)
-        return (is_folder, is_late, HOMES[call.kind] not in (None, home), order)
+    def place(self, call: Call, home: int | None) -> tuple[bool, bool, int, float, int]:
+        """As `order`, and what is best left to another worker counts as less urgent."""
+        is_folder, is_late, before, deadline_s, number = self.order(call)
+        away_s = 0.0 if HOMES[call.kind] in (None, home) else self.queue.plan.home_slack_s
+        return (is_folder, is_late, before, deadline_s + away_s, number)
 
     def order(self, call: Call) -> tuple[bool, bool, int, float, int]:
         """Folder work last, the late last of the live calls, else by urgency."""
@@ -296,11 +298,19 @@ def test_a_kind_whose_calls_have_all_expired_is_forgotten() -> None:
 
 def test_a_worker_takes_what_is_at_home_with_it_first() -> None:
     """And what is at home with none; what is best left to another it takes rather than be idle, or do late work."""
-    queue: ReadyQueue[str] = ReadyQueue()
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(home_slack_s=3.0))
     queue.put("late", "late", Urgency(1.0), home=0)
     for item, deadline_s, home in (("away", 5.0, 1), ("anywhere", 7.0, None), ("here", 6.0, 0)):
         queue.put(item, item, Urgency(deadline_s), home=home)
     assert [queue.take(1, now_s=2.0, home=0).batch for _ in range(4)] == [["here"], ["anywhere"], ["away"], ["late"]]
+
+
+def test_a_worker_helps_another_whose_calls_grow_late() -> None:
+    """What is away goes first where its deadline is earlier by more than the plan's slack."""
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(home_slack_s=0.5))
+    for item, deadline_s, home in (("here", 6.0, 0), ("much sooner", 5.4, 1), ("a little sooner", 5.6, 1)):
+        queue.put(item, home, Urgency(deadline_s), home=home)
+    assert [queue.take(1, home=0).batch for _ in range(3)] == [["much sooner"], ["here"], ["a little sooner"]]
 
 
 # Folder work holds back
