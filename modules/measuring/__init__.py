@@ -1,1 +1,1 @@
-"""What a benchmark knows: its records, its schedules, its statistics. Nothing here runs, waits or reads a clock."""
+"""What a benchmark knows: its records, its schedules, its statistics. Nothing here runs the engine or waits."""

@@ -7,7 +7,7 @@ from modules.tuning.json_records import from_fields, to_fields
 
 
 def report_json(report: Report) -> str:
-    """The report as JSON: a line for each of its fields and each of its scenarios, so that changes are seen in a diff."""
+    """The report as JSON: a line for each of its fields and of its scenarios, so that changes are seen in a diff."""
     values = to_fields(report)
     scenarios = ",\n".join(_line(scenario) for scenario in values.pop("scenarios"))
     rest = ",\n".join(f"{_line(name)}:{_line(value)}" for name, value in values.items())

@@ -25,6 +25,7 @@ figures = st.builds(
 
 @st.composite
 def histograms(draw: st.DrawFn) -> LatencyHistogram:
+    """A histogram of a few times."""
     histogram = LatencyHistogram()
     for value in draw(st.lists(st.floats(0, 100), max_size=5)):
         histogram.record(value)

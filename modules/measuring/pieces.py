@@ -1,0 +1,164 @@
+"""`PieceBook`: what became of every piece that was sent, by the clock of whoever sent it. Pure: it is told the times.
+
+A stream's pieces are to be answered once each and in order. What never is, is lost; an answer that comes after that to
+a later piece is out of order. Neither is "not counted".
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from modules.monitoring.histogram import HistogramSnapshot, LatencyHistogram
+
+HEALTHY = 0.99
+"""Share of a stream's pieces on time from which the stream is healthy."""
+
+SERVED = 0.5
+"""Share of a stream's pieces on time from which the stream counts as served: others were refused or suspended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What became of the pieces that were sent in `period_s` seconds from `at_s` on."""
+
+    at_s: float
+    sent: int
+    on_time: int
+
+    @property
+    def late_share(self) -> float:
+        """Of the pieces sent, the share that was not on time."""
+        return 1 - self.on_time / self.sent if self.sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the pieces that count: `sent` in all, `on_time` of them; the latency of those that were answered.
+
+    `healthy` of `streams` had 99 of 100 pieces on time. `lost` were never answered, `disordered` after a later one,
+    `doubled` twice. Streams that were refused or suspended have lost what they sent; the others' latency is `served`.
+    """
+
+    sent: int
+    on_time: int
+    lost: int
+    disordered: int
+    doubled: int
+    streams: int
+    healthy: int
+    latency: HistogramSnapshot
+    served: HistogramSnapshot
+
+    @property
+    def on_time_share(self) -> float:
+        """Of all that were sent."""
+        return self.on_time / self.sent if self.sent else 1.0
+
+    @property
+    def misses(self) -> int:
+        """Sent and not on time."""
+        return self.sent - self.on_time
+
+    def p_ms(self, q: float) -> float:
+        """A quantile of latency in milliseconds, of what was answered; 0 when nothing was."""
+        return self.latency.quantile(q) * 1e3 if self.latency.count else 0.0
+
+
+class PieceBook:
+    """Told of each piece when it was due to be sent and when it was answered; counts those due from `from_s` on."""
+
+    def __init__(self, *, target_s: float) -> None:
+        """On time is within `target_s` of when a piece was due."""
+        self._target_s = target_s
+        self._due: dict[int, dict[int, float]] = {}
+        self._answered: dict[int, dict[int, float]] = {}
+        self._last: dict[int, int] = {}
+        self._disordered: set[tuple[int, int]] = set()
+        self._doubled = 0
+
+    def sent(self, stream: int, number: int, due_s: float) -> None:
+        """A piece is sent that was due at `due_s`."""
+        self._due.setdefault(stream, {})[number] = due_s
+
+    def answered(self, stream: int, number: int, now_s: float) -> None:
+        """The answer to a piece is there at `now_s`."""
+        times = self._answered.setdefault(stream, {})
+        if number in times:
+            self._doubled += 1
+            return
+        times[number] = now_s
+        if number < self._last.get(stream, -1):
+            self._disordered.add((stream, number))
+        self._last[stream] = max(number, self._last.get(stream, -1))
+
+    def answered_until(self, stream: int, number: int, now_s: float) -> None:
+        """One answer for all pieces up to that one that had none yet: a chunk of several pieces.
+
+        Chunk latency counts from a chunk's last sample: each piece of it has that of the last.
+        """
+        due_s = self._due[stream][number]
+        for each in range(self._last.get(stream, -1) + 1, number + 1):
+            self.answered(stream, each, now_s - due_s + self._due[stream][each])
+
+    def outcome(self, *, from_s: float, until_s: float) -> Outcome:
+        """What became of the pieces due between these instants."""
+        latency, served = LatencyHistogram(), LatencyHistogram()
+        sent = on_time = healthy = streams = 0
+        for each in self._by_stream(from_s, until_s):
+            streams += 1
+            good = sum(late is not None and late <= self._target_s for late in each)
+            sent, on_time = sent + len(each), on_time + good
+            healthy += good >= HEALTHY * len(each)
+            for late in each:
+                if late is not None:
+                    latency.record(max(0.0, late))
+                    if good >= SERVED * len(each):
+                        served.record(max(0.0, late))
+        return Outcome(
+            sent=sent,
+            on_time=on_time,
+            lost=sent - latency.count,
+            disordered=len(self._disordered),
+            doubled=self._doubled,
+            streams=streams,
+            healthy=healthy,
+            latency=latency.snapshot(),
+            served=served.snapshot(),
+        )
+
+    def moments(self, *, from_s: float, until_s: float, period_s: float = 0.5) -> list[Moment]:
+        """The same by when pieces were due."""
+        count = max(1, round((until_s - from_s) / period_s))
+        sent, good = [0] * count, [0] * count
+        for stream, dues in self._due.items():
+            times = self._answered.get(stream, {})
+            for number, due_s in dues.items():
+                place = int((due_s - from_s) / period_s)
+                if due_s >= from_s and place < count:
+                    sent[place] += 1
+                    good[place] += number in times and times[number] - due_s <= self._target_s
+        return [Moment(from_s + place * period_s, sent[place], good[place]) for place in range(count)]
+
+    def _by_stream(self, from_s: float, until_s: float) -> Iterator[list[float | None]]:
+        """For each stream that has pieces in that time how late each was answered, `None` when it never was."""
+        for stream, dues in self._due.items():
+            times = self._answered.get(stream, {})
+            found = [
+                times[number] - due_s if number in times else None
+                for number, due_s in dues.items()
+                if from_s <= due_s < until_s
+            ]
+            if found:
+                yield found
+
+
+def recovered_s(moments: list[Moment], *, from_s: float, share: float = 0.99) -> float | None:
+    """Seconds from `from_s` until every later moment has that share on time; `None` when the last has not."""
+    late = [
+        moment.at_s
+        for moment in moments
+        if moment.at_s >= from_s and moment.sent and moment.on_time < share * moment.sent
+    ]
+    if not late:
+        return 0.0
+    after = [moment.at_s for moment in moments if moment.at_s > late[-1] and moment.sent]
+    return after[0] - from_s if after else None
