@@ -27,11 +27,13 @@ NUMERIC = {
     "kaldi_native_fbank",
     "onnx",
     "torch",
+    "matplotlib",
 }
 
 DOORS = {
     "av": "modules/audio/decode_pyav.py",
     "kaldi_native_fbank": "modules/audio/log_mel.py",
+    "matplotlib": "modules/measuring/drawing.py",
     "onnx": "modules/models/onnx_graph.py",
     "onnxruntime": "modules/models/onnx.py",
     "pocketsphinx": "modules/stages/sphinx_child.py",

@@ -1,0 +1,286 @@
+"""Pictures of a `Plot`, as SVG and as PNG. The only importer of matplotlib, which the extra `bench` brings.
+
+Legends stand outside of the data, limits and marks are named where they are, bars lie so that long names can be read.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from modules.errors import ConfigError
+from modules.measuring.picture_plan import (
+    drawn,
+    is_of_shares,
+    limit_words,
+    mark_rows,
+    mark_words,
+    share_ticks,
+    share_words,
+    x_ticks,
+)
+from modules.measuring.picture_style import DASHES, GRID, GROUND, INK, LIMIT, MARKERS, MUTED, OTHERS, SERIES
+from modules.measuring.plots import Plot, PlotKind
+from modules.measuring.report_words import number
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+WIDTH_IN, HEIGHT_IN = 7.2, 3.9
+PNG_DPI = 150
+MAX_MARKS_NAMED = 10
+"""In a PNG, which has no list beside it; the rest are counted."""
+
+_BAR_IN, _TITLE_IN = 0.34, 0.3
+_POINTS_A_LETTER, _POINTS_A_HANDLE = 5.6, 48.0
+_MAX_MARKED_POINTS = 24
+_SETTINGS: dict[str, Any] = {
+    "svg.fonttype": "none",  # letters stay letters: small, sharp, and found by a search
+    "svg.hashsalt": "onbeat",  # the same plot gives the same text
+    "text.parse_math": False,
+    "font.size": 9.5,
+    "text.color": INK.light,
+    "axes.labelcolor": INK.light,
+    "axes.edgecolor": MUTED.light,
+    "xtick.color": MUTED.light,
+    "ytick.color": MUTED.light,
+    "xtick.labelcolor": INK.light,
+    "ytick.labelcolor": INK.light,
+    "grid.color": GRID.light,
+    "figure.facecolor": GROUND.light,
+    "axes.facecolor": GROUND.light,
+    "legend.frameon": False,
+}
+
+
+def svg(plot: Plot) -> str:
+    """The picture as an SVG document in the light colours of `picture_style`, without its title.
+
+    Raises `ConfigError` where matplotlib is not installed, as `png` does.
+    """
+    with _drawing() as library:
+        text = io.StringIO()
+        _figure(library, plot, is_alone=False).savefig(text, format="svg", transparent=True, metadata={"Date": None})
+        return text.getvalue()
+
+
+def png(plot: Plot) -> bytes:
+    """The picture as a PNG that stands alone: with its title, and with what its marks mean."""
+    with _drawing() as library:
+        data = io.BytesIO()
+        figure = _figure(library, plot, is_alone=True)
+        figure.savefig(data, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        return data.getvalue()
+
+
+@contextmanager
+def _drawing() -> Iterator[Any]:
+    """Inside the block matplotlib has the house's settings, and nobody else's."""
+    try:
+        import matplotlib  # noqa: ICN001, PLC0415 - an extra, and half a second to import
+        import matplotlib.figure  # noqa: PLC0415 - as above
+        import matplotlib.ticker  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise ConfigError(f"pictures need matplotlib: pip install 'onbeat[bench]' ({error})") from error
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        settings: Any = matplotlib.rcParams  # the names that its type knows differ from version to version
+        settings.update(_SETTINGS)
+        yield matplotlib
+
+
+def _figure(library: Any, plot: Plot, *, is_alone: bool) -> "Figure":  # noqa: ANN401 - the library itself
+    bars = len(plot.bar_names) * max(1, len(plot.lines))
+    height_in = 1.0 + _BAR_IN * bars if plot.kind is PlotKind.BARS else HEIGHT_IN
+    named = mark_words(plot) if is_alone and len(plot.marks) > 1 else []
+    height_in += 0.19 * min(len(named), MAX_MARKS_NAMED + 1) + (_TITLE_IN if is_alone else 0.0)
+    figure: Figure = library.figure.Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    if plot.kind is PlotKind.BARS:
+        _bars(axes, plot)
+    else:
+        _scales(library, axes, plot)
+        handles = _lines(library.ticker, axes, plot)
+        _limits(axes, plot)
+        _marks(axes, plot)
+        _from_nothing(axes, plot)
+        if len(handles) > 1:
+            _legend(figure, handles)
+    if named:
+        _named_marks(figure, axes, named)
+    if is_alone:
+        _title(figure, plot.title, height_in)
+    return figure
+
+
+def _title(figure: "Figure", title: str, height_in: float) -> None:
+    """Above all else: a strip that nothing is laid out in, so that a legend never covers it."""
+    constrained: Any = figure.get_layout_engine()
+    constrained.set(rect=(0, 0, 1, 1 - _TITLE_IN / height_in))
+    figure.text(0.01, 1 - 0.07 / height_in, title, va="top", fontweight="bold", fontsize=11.0)
+
+
+def _scales(library: Any, axes: "Axes", plot: Plot) -> None:  # noqa: ANN401 - the library itself
+    ticker = library.ticker
+    axes.set_xlabel(plot.x_label)
+    axes.set_ylabel(plot.y_label)
+    axes.grid(visible=True)
+    if plot.is_log_x:
+        axes.set_xscale("log")
+        _log_ticks(ticker, axes.xaxis, x_ticks(plot))
+    else:
+        axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: number(x)))
+    if is_of_shares(plot):
+        axes.set_yscale("logit")
+        axes.yaxis.set_major_locator(ticker.FixedLocator(share_ticks(plot)))
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: share_words(y)))
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+    elif plot.is_log_y:
+        axes.set_yscale("log")
+        _log_ticks(ticker, axes.yaxis, [])
+    else:
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: number(y)))
+
+
+def _log_ticks(ticker: Any, axis: "Axis", places: list[float]) -> None:  # noqa: ANN401 - a part of the library
+    axis.set_major_locator(ticker.FixedLocator(places) if places else ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
+    axis.set_minor_locator(ticker.NullLocator())
+
+
+def _lines(ticker: Any, axes: "Axes", plot: Plot) -> list["Artist"]:  # noqa: ANN401 - a part of the library
+    right = axes.twinx() if any(line.is_right for line in plot.lines) else axes
+    handles: list[Artist] = []
+    for index, line in enumerate(plot.lines):
+        points = drawn(plot, line)
+        (handle,) = (right if line.is_right else axes).plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            label=f"{line.name} (right)" if line.is_right else line.name,
+            color=SERIES[index % len(SERIES)].light,
+            dashes=DASHES[index % len(DASHES)],
+            linewidth=1.6 if index else 2.4,
+            drawstyle="steps-post" if plot.kind is PlotKind.STEP else "default",
+            marker=MARKERS[index % len(MARKERS)] if _is_marked(plot, len(points)) else "",
+            markersize=4.5,
+        )
+        handles.append(handle)
+    if right is not axes:
+        right.set_ylabel(plot.right_label)
+        right.spines[["top", "left"]].set_visible(False)
+        right.set_ylim(bottom=0)
+        right.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: number(y)))
+    return handles
+
+
+def _from_nothing(axes: "Axes", plot: Plot) -> None:
+    """An axis begins at 0, so that heights can be compared; one of shares at the lowest that is named."""
+    if is_of_shares(plot):
+        axes.set_ylim(bottom=share_ticks(plot)[0])
+    elif not plot.is_log_y:
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+
+
+def _is_marked(plot: Plot, points: int) -> bool:
+    return plot.kind is PlotKind.LINE and points <= _MAX_MARKED_POINTS
+
+
+def _limits(axes: "Axes", plot: Plot) -> None:
+    style: dict[str, Any] = {"color": LIMIT.light, "linewidth": 1.3, "dashes": (5, 3), "zorder": 1.5}
+    text: dict[str, Any] = {"color": LIMIT.light, "textcoords": "offset points", "annotation_clip": False}
+    if plot.limit is not None:
+        axes.axhline(plot.limit, **style)
+        is_beside = not any(line.is_right for line in plot.lines)
+        axes.annotate(
+            limit_words(plot, plot.limit, plot.y_label),
+            (1.0, plot.limit),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0) if is_beside else (-4, 3),
+            ha="left" if is_beside else "right",
+            va="center" if is_beside else "bottom",
+            **text,
+        )
+    if plot.limit_x is not None:
+        axes.axvline(plot.limit_x, **style)
+        axes.annotate(
+            limit_words(plot, plot.limit_x, plot.x_label),
+            (plot.limit_x, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            ha="center",
+            va="bottom",
+            **text,
+        )
+
+
+def _marks(axes: "Axes", plot: Plot) -> None:
+    """Dotted lines where something happened; one says what, several are numbered."""
+    for mark in plot.marks:
+        axes.axvline(mark.x, color=MUTED.light, linewidth=0.9, linestyle=":", zorder=1)
+    places = [axes.transAxes.inverted().transform(axes.transData.transform((mark.x, 1.0)))[0] for mark in plot.marks]
+    rows = mark_rows(places)
+    above = 1 if plot.limit_x is not None else 0
+    for index, (mark, row) in enumerate(zip(plot.marks, rows, strict=True)):
+        axes.annotate(
+            f"{mark.text} {number(mark.x)}" if len(plot.marks) == 1 else str(index + 1),
+            (mark.x, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3 + 11 * (row + above)),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize=8.5,
+            color=MUTED.light,
+            annotation_clip=False,
+        )
+
+
+def _named_marks(figure: "Figure", axes: "Axes", named: list[str]) -> None:
+    lines = [f"{index + 1}   {words}" for index, words in enumerate(named[:MAX_MARKS_NAMED])]
+    if len(named) > MAX_MARKS_NAMED:
+        lines.append(f"and {len(named) - MAX_MARKS_NAMED} more")
+    nothing = [axes.plot([], [], label=line, linestyle="none")[0] for line in lines]
+    figure.legend(handles=nothing, loc="outside lower left", handlelength=0, handletextpad=0, fontsize=8.5)
+
+
+def _legend(figure: "Figure", handles: list["Artist"]) -> None:
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int(72 * WIDTH_IN // (_POINTS_A_HANDLE + _POINTS_A_LETTER * longest))
+    figure.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles))), handlelength=3.2)
+
+
+def _bars(axes: "Axes", plot: Plot) -> None:
+    """Bars that lie, the first at the top, each with its number at its end; Onbeat's stand out."""
+    thick = 0.8 / max(1, len(plot.lines))
+    for index, line in enumerate(plot.lines):
+        values = [y for _, y in line.points]
+        colours = [_bar_colour(plot, int(x), index) for x, _ in line.points]
+        bars = axes.barh(
+            [x + index * thick for x, _ in line.points], values, height=0.9 * thick, color=colours, label=line.name
+        )
+        axes.bar_label(bars, labels=[number(value) for value in values], padding=4, color=INK.light)
+    middle = thick * (len(plot.lines) - 1) / 2
+    axes.set_yticks([place + middle for place in range(len(plot.bar_names))], plot.bar_names)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=True, axis="x")
+    axes.margins(x=0.12)
+    axes.set_xlabel(plot.y_label)
+    if len(plot.lines) > 1:
+        figure = axes.get_figure()
+        assert figure is not None
+        figure.legend(loc="outside upper left", ncols=len(plot.lines))
+    if plot.limit is not None:
+        axes.axvline(plot.limit, color=LIMIT.light, linewidth=1.3, dashes=(5, 3))
+
+
+def _bar_colour(plot: Plot, bar: int, line: int) -> str:
+    if len(plot.lines) > 1:
+        return SERIES[line % len(SERIES)].light
+    is_ours = bar < len(plot.bar_names) and plot.bar_names[bar].casefold().startswith("onbeat")
+    return SERIES[0].light if is_ours else OTHERS.light
