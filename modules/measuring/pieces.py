@@ -90,14 +90,15 @@ class PieceBook:
             self._disordered.add((stream, number))
         self._last[stream] = max(number, self._last.get(stream, -1))
 
-    def answered_until(self, stream: int, number: int, now_s: float) -> None:
-        """One answer for all pieces up to that one that had none yet: a chunk of several pieces.
+    def answered_chunk(self, stream: int, numbers: range, now_s: float) -> None:
+        """One answer for several pieces that made one chunk, at `now_s`.
 
         Chunk latency counts from a chunk's last sample: each piece of it has that of the last.
         """
-        due_s = self._due[stream][number]
-        for each in range(self._last.get(stream, -1) + 1, number + 1):
-            self.answered(stream, each, now_s - due_s + self._due[stream][each])
+        if numbers:
+            late_s = now_s - self._due[stream][numbers[-1]]
+            for number in numbers:
+                self.answered(stream, number, self._due[stream][number] + late_s)
 
     def outcome(self, *, from_s: float, until_s: float) -> Outcome:
         """What became of the pieces due between these instants."""

@@ -57,7 +57,7 @@ def test_a_chunk_of_several_pieces_has_the_latency_of_its_last() -> None:
     made = PieceBook(target_s=0.3)
     for number in range(4):
         made.sent(0, number, 0.2 * number)
-    made.answered_until(0, 3, 0.6 + 0.25)
+    made.answered_chunk(0, range(4), 0.6 + 0.25)
     found = made.outcome(from_s=0, until_s=1)
     assert found.on_time == 4
     assert found.latency.max == pytest.approx(0.25)
