@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from engine.cli.bench import bench_command
 from engine.cli.config import config_app
 from engine.cli.doctor import doctor_command
 from engine.cli.exits import Exit
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 app.command("run")(run_command)
 app.command("stream")(stream_command)
+app.command("bench")(bench_command)
 app.command("plan")(plan_command)
 app.command("replay")(replay_command)
 app.command("doctor")(doctor_command)

@@ -76,6 +76,12 @@ def png(plot: Plot) -> bytes:
         return data.getvalue()
 
 
+def require_pictures() -> None:
+    """Raise `ConfigError` where matplotlib is not installed: worth knowing before there is something to draw."""
+    with _drawing():
+        pass
+
+
 @contextmanager
 def _drawing() -> Iterator[Any]:
     """Inside the block matplotlib has the house's settings, and nobody else's."""

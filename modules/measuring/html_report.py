@@ -15,7 +15,7 @@ from modules.measuring.results import Report, ScenarioResult
 
 def report_html(report: Report) -> str:
     """The page. Raises `ConfigError` where it has pictures to draw and matplotlib is not installed."""
-    sections = "\n".join(_scenario(scenario) for scenario in report.scenarios)
+    sections = "\n".join(_scenario(scenario, report) for scenario in report.scenarios)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -79,13 +79,13 @@ def _machine(report: Report) -> str:
     )
 
 
-def _scenario(scenario: ScenarioResult) -> str:
+def _scenario(scenario: ScenarioResult, report: Report) -> str:
     name = escape(scenario.name)
     parts = [
         f"<p>{escape(scenario.question)}</p>" if scenario.question else "",
         f"<p>{marked(verdict(scenario))}</p>",
         _notices(scenario),
-        _settings(scenario),
+        _settings(scenario, report),
         figures_table(scenario.figures, is_valid=scenario.is_valid),
         sides_table(scenario),
         *(f'<p class="muted">{escape(note)}</p>' for note in scenario.notes),
@@ -104,12 +104,12 @@ def _notices(scenario: ScenarioResult) -> str:
     return ""
 
 
-def _settings(scenario: ScenarioResult) -> str:
+def _settings(scenario: ScenarioResult, report: Report) -> str:
     words = [f"{parameter.name} {parameter.value}" for parameter in scenario.parameters]
     words += [f"seeds {', '.join(map(str, scenario.seeds))}"] if scenario.seeds else []
     words += [f"took {duration(scenario.seconds)}"] if scenario.seconds else []
     told = f"{escape('; '.join(words))}. " if words else ""
-    return f'<p class="muted">{told}Again: <code>{escape(again(scenario))}</code></p>'
+    return f'<p class="muted">{told}Again: <code>{escape(again(scenario, report))}</code></p>'
 
 
 def _picture(scenario: ScenarioResult, index: int, plot: Plot) -> str:

@@ -25,7 +25,12 @@ MADE_BY = "python run_benchmarks.py --document REPORT.json"
 def performance_page(report: Report) -> str:
     """The page as Markdown: the machine, what all scenarios came to, then a section for each that was run."""
     run = [scenario for scenario in report.scenarios if verdict(scenario) is not Verdict.SKIPPED]
-    return "\n\n".join([_head(report), _machine(report), _overview(report), *map(_section, run)]) + "\n"
+    return (
+        "\n\n".join(
+            [_head(report), _machine(report), _overview(report), *(_section(scenario, report) for scenario in run)]
+        )
+        + "\n"
+    )
 
 
 def _head(report: Report) -> str:
@@ -67,14 +72,14 @@ def _came_of(scenario: ScenarioResult) -> str:
     return f"**{found}**" if found in (Verdict.BROKEN, Verdict.INVALID) else str(found)
 
 
-def _section(scenario: ScenarioResult) -> str:
+def _section(scenario: ScenarioResult, report: Report) -> str:
     settings = [f"{parameter.name} {parameter.value}" for parameter in scenario.parameters]
     settings += [f"seeds {', '.join(map(str, scenario.seeds))}"] if scenario.seeds else []
     with_settings = f": {'; '.join(settings)}." if settings else ""
     parts = [
         f"## {scenario.name}",
         scenario.question,
-        f"`{again(scenario)}`{with_settings}",
+        f"`{again(scenario, report)}`{with_settings}",
         _doubts(scenario),
         _figures(scenario.figures, scenario),
         _sides(scenario),

@@ -82,8 +82,10 @@ def machine_words(machine: Machine) -> list[tuple[str, str]]:
     return known
 
 
-def again(scenario: ScenarioResult) -> str:
-    """The command that measures the scenario again."""
+def again(scenario: ScenarioResult, report: Report) -> str:
+    """The command that measures the scenario again; a report of `onbeat bench` has only the one."""
+    if report.command.startswith("onbeat "):
+        return report.command
     return f"python run_benchmarks.py --scenario {scenario.name}"
 
 
