@@ -2,62 +2,46 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks import accuracy, decode, detector, jobs, memory, models, offline, simulation, stages, streams, ticker
-from benchmarks.material import NoMaterial
+from benchmarks.catalogue import NAMES
+from benchmarks.running import Wanted, compare_files, document, run
 
 
 def main() -> int:
-    """Run the scenarios asked for; 1 when a limit is broken."""
+    """Run the scenarios asked for; 1 when a limit is broken or something is worse than it was."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--scenario",
-        choices=[
-            "offline",
-            "decode",
-            "accuracy",
-            "jobs",
-            "memory",
-            "streams",
-            "ticker",
-            "detector",
-            "models",
-            "stages",
-            "simulation",
-            "all",
-        ],
-        default="all",
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument(
+        "--quick", action="store_const", const="quick", dest="mode", help="a smoke test, under 2 minutes"
     )
-    parser.add_argument("--files", type=int, default=200, help="files in a folder (offline)")
-    parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file (offline)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
-    parser.add_argument("--seconds", type=float, default=6.0, help="length of one trial (streams)")
-    parser.add_argument("--whole", action="store_true", help="every machine and seed, which takes an hour (simulation)")
+    scale.add_argument("--record", action="store_const", const="record", dest="mode", help="as long as honesty needs")
+    parser.add_argument("--scenario", action="append", choices=[*NAMES, "all"], default=[], help="this one; repeatable")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures here")
+    parser.add_argument("--png", type=Path, metavar="FOLDER", help="write the pictures here")
+    parser.add_argument("--compare", type=Path, metavar="OLD.json", help="find what is worse than in this report")
+    parser.add_argument("--with", type=Path, metavar="NEW.json", dest="new", help="compare this one: run nothing")
+    parser.add_argument("--document", type=Path, metavar="REPORT.json", help="print docs/performance.md: run nothing")
     arguments = parser.parse_args()
-    scenarios: dict[str, Callable[[], bool]] = {
-        "offline": lambda: offline.report(files=arguments.files, minutes=arguments.minutes, rounds=arguments.rounds),
-        "decode": lambda: decode.report(rounds=arguments.rounds),
-        "accuracy": accuracy.report,
-        "detector": detector.report,
-        "models": lambda: models.report(rounds=arguments.rounds),
-        "stages": stages.report,
-        "jobs": lambda: jobs.report(files=50 * arguments.files),
-        "memory": lambda: memory.report(minutes=arguments.minutes, rounds=arguments.rounds),
-        "simulation": lambda: simulation.report(quick=not arguments.whole),
-        "ticker": lambda: ticker.report(seconds=arguments.seconds),
-        "streams": lambda: streams.report(seconds=arguments.seconds),
-    }
-    good = True
-    for name, scenario in scenarios.items():
-        if arguments.scenario not in (name, "all"):
-            continue
-        print(f"== {name}")
-        try:
-            good = scenario() and good
-        except NoMaterial as reason:
-            print(f"skipped: {reason}")
-    return 0 if good else 1
+    if arguments.document:
+        print(document(arguments.document), end="")
+        return 0
+    if arguments.new:
+        if not arguments.compare:
+            parser.error("--with NEW.json needs --compare OLD.json")
+        return compare_files(arguments.compare, arguments.new)
+    names = () if "all" in arguments.scenario else tuple(arguments.scenario)
+    return run(
+        Wanted(
+            mode=arguments.mode or "default",
+            names=names,
+            json=arguments.json,
+            html=arguments.html,
+            png=arguments.png,
+            compare=arguments.compare,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ LEAST_NOISE = 0.02
 """The standard error of a few rounds that happen to agree is taken to be at least this share of the figure."""
 
 _SURE = 3.0
-_LEAST_MS = 2.0  # latencies that differ by less are one to a scheduler's tick
+_LEAST_MS = 1.0  # latencies that differ by less are one to a scheduler's tick, unless a reference has the same ticks
 
 
 class Verdict(StrEnum):
@@ -138,7 +138,7 @@ def _change(scenario: str, side: str, pair: _Pair, reference: _Pair | None) -> C
     )
     margin = _margin(before, after)
     worse = ratio if old.better is Better.LOWER else 1 / ratio if ratio > 0 else math.inf
-    is_small = old.unit == "ms" and abs(new.value - old.value) < _LEAST_MS
+    is_small = reference is None and old.unit == "ms" and abs(new.value - old.value) < _LEAST_MS
     verdict = Verdict.SAME
     if old.is_good and not new.is_good:
         verdict = Verdict.BROKEN

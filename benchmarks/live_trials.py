@@ -1,0 +1,191 @@
+"""Live trials of the generated encoder: Onbeat governed or frozen, or a plain side, all by the same schedule."""
+
+import asyncio
+import itertools
+import math
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from benchmarks.plain_sides import Plain, PlainBatcher
+from benchmarks.workloads import LIBRARY_DEFAULTS, RATE_HZ, TARGET_S, Encoder, encoder_file, pieces_of_sound
+from engine import AsyncAudioProcessor, BatchProcessingConfig
+from engine.bench.carriers import OnbeatStreams, Sounds, StreamWish
+from engine.bench.trial import Trial, try_out
+from modules.measuring.pieces import PieceBook
+from modules.measuring.plots import Mark
+from modules.measuring.schedules import Schedule
+from modules.models.onnx import OnnxModel
+from modules.monitoring.monitor import RealTimePerformanceMonitor
+from modules.monitoring.targets import PerformanceTarget
+from modules.tuning.plan import Decision, Limits, Observation, Plan
+
+WARM_UP_S = 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that is done `at_s` seconds after the start of a trial."""
+
+    at_s: float
+    do: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How Onbeat is run: with what settings, frozen from when on, and what becomes of samples it cannot serve.
+
+    `folder` has recordings that are processed beside the streams, over and over.
+    """
+
+    frozen_from_s: float | None = None
+    chunk_s: float | None = None
+    workers: int | None = 2
+    overload: str = "drop_oldest"
+    folder: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class Ran:
+    """A trial, the decisions that were made in it, and what the monitor reported."""
+
+    trial: Trial
+    marks: list[Mark] = field(default_factory=list)
+    reported_p99_s: float | None = None
+    outside_p99_s: float | None = None
+    plans: list[tuple[float, Plan]] = field(default_factory=list)
+    recorded_audio_s: float = 0.0
+
+
+class Rig:
+    """The encoder, loaded once, and sound to feed it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Write the graph into `folder` and load it."""
+        self.file = encoder_file(folder)
+        self.stage = Encoder(OnnxModel(self.file))
+        self.sounds: Sounds = pieces_of_sound()
+        self._defaults: Encoder | None = None
+
+    def onbeat(self, schedule: Schedule, wish: Wish | None = None, events: Sequence[Event] = ()) -> Ran:
+        """The engine, by this schedule."""
+        return anyio.run(self._onbeat, schedule, wish or Wish(), events)
+
+    def plain(self, schedule: Schedule, settings: Plain, events: Sequence[Event] = ()) -> Ran:
+        """A plain side."""
+        return anyio.run(self._plain, schedule, settings, events)
+
+    async def _onbeat(self, schedule: Schedule, wish: Wish, events: Sequence[Event]) -> Ran:
+        book, seen = PieceBook(target_s=TARGET_S), _Decisions()
+        monitor = RealTimePerformanceMonitor(PerformanceTarget())
+        config = BatchProcessingConfig(
+            asr="none", workers=wish.workers, chunk_s=wish.chunk_s, learn=False, max_streams=100_000
+        )
+        opened = StreamWish(RATE_HZ, [self.stage], TARGET_S, wish.overload, max_buffered_s=60.0)
+        async with (
+            AsyncAudioProcessor(config, monitor=monitor, observer=seen) as processor,
+            OnbeatStreams(processor, opened, self.sounds, book) as carrier,
+        ):
+            beside = asyncio.create_task(process_for_ever(processor, wish.folder)) if wish.folder else None
+            frozen = [] if wish.frozen_from_s is None else [Event(wish.frozen_from_s, lambda: freeze(processor))]
+            trial = await _tried(carrier, schedule, book, [*events, *frozen])
+            if beside is not None:
+                beside.cancel()
+            latency, recorded_audio_s = monitor.snapshot().latency, monitor.snapshot().recorded_audio_s
+            outside = book.outcome(from_s=-math.inf, until_s=math.inf).latency  # of the same chunks
+        started_s = trial.generated.started_s
+        return Ran(
+            trial,
+            [
+                Mark(at_s - started_s, text)
+                for at_s, text in seen.moves
+                if started_s < at_s < started_s + schedule.seconds
+            ],
+            latency.quantile(0.99) if latency.count else None,
+            outside.quantile(0.99) if outside.count else None,
+            [(at_s - started_s, plan) for at_s, plan in seen.plans],
+            recorded_audio_s,
+        )
+
+    async def _plain(self, schedule: Schedule, settings: Plain, events: Sequence[Event]) -> Ran:
+        book = PieceBook(target_s=TARGET_S)
+        stage = self.with_defaults if settings.is_library_default else self.stage
+        async with PlainBatcher(settings, stage, self.sounds, book) as carrier:
+            return Ran(await _tried(carrier, schedule, book, events))
+
+    @property
+    def with_defaults(self) -> Encoder:
+        """The same with ONNX Runtime's own defaults."""
+        if self._defaults is None:
+            self._defaults = Encoder(OnnxModel(self.file, LIBRARY_DEFAULTS))
+        return self._defaults
+
+
+@contextmanager
+def rig() -> Iterator[Rig]:
+    """A rig whose files go with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Rig(Path(folder))
+
+
+def freeze(processor: AsyncAudioProcessor) -> None:
+    """The plan and the batch caps stay as they are from now on: what the governor does is then seen by its absence."""
+    live = processor._live  # noqa: SLF001 - the engine has no such switch: nobody but a benchmark wants it
+    assert live is not None
+    live._governing.cancel()  # noqa: SLF001 - as above
+    live._dispatch.replan = lambda: None  # type: ignore[method-assign] # noqa: SLF001 - as above
+
+
+async def process_for_ever(processor: AsyncAudioProcessor, paths: Sequence[Path]) -> None:
+    """A folder that never ends."""
+    async for result in processor.process_files(itertools.cycle(paths)):
+        assert result.error is None, result.error
+
+
+class _Decisions:
+    """Notes the governor's moves, and every plan that differs from the one before."""
+
+    def __init__(self) -> None:
+        self.moves: list[tuple[float, str]] = []
+        self.plans: list[tuple[float, Plan]] = []
+
+    def begin(self, target: PerformanceTarget, limits: Limits, plan: Plan) -> None:  # noqa: ARG002 - an observer's
+        """The first plan."""
+        self.plans.append((time.perf_counter(), plan))
+
+    def look(self, seen: Observation, decision: Decision) -> None:  # noqa: ARG002 - an observer's signature
+        """What was moved."""
+        now_s = time.perf_counter()
+        self.moves += [(now_s, f"{move.knob} {move.before:g} to {move.after:g}") for move in decision.moves]
+        if decision.moves:
+            self.plans.append((now_s, decision.plan))
+
+
+async def _tried(
+    carrier: OnbeatStreams | PlainBatcher, schedule: Schedule, book: PieceBook, events: Sequence[Event]
+) -> Trial:
+    async with anyio.create_task_group() as tasks:
+
+        async def follow(started_s: float, event: Event) -> None:
+            await anyio.sleep(max(0.0, started_s + event.at_s - time.perf_counter()))
+            event.do()
+
+        def start(started_s: float) -> None:
+            for event in events:
+                tasks.start_soon(follow, started_s, event)
+
+        trial = await try_out(
+            carrier,
+            schedule,
+            book,
+            warm_up_s=min(WARM_UP_S, schedule.seconds / 2),
+            target_s=TARGET_S,
+            on_start=start,
+        )
+        tasks.cancel_scope.cancel()
+    return trial
