@@ -6,11 +6,12 @@ Legends stand outside of the data, limits and marks are named where they are, ba
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from modules.errors import ConfigError
 from modules.measuring.picture_plan import (
     drawn,
+    in_order,
     is_of_shares,
     limit_words,
     mark_rows,
@@ -19,7 +20,7 @@ from modules.measuring.picture_plan import (
     share_words,
     x_ticks,
 )
-from modules.measuring.picture_style import DASHES, GRID, GROUND, INK, LIMIT, MARKERS, MUTED, OTHERS, SERIES
+from modules.measuring.picture_style import GRID, GROUND, INK, LIMIT, MUTED, OTHERS, SERIES, look
 from modules.measuring.plots import Plot, PlotKind
 from modules.measuring.report_words import number
 
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 WIDTH_IN, HEIGHT_IN = 7.2, 3.9
 PNG_DPI = 150
 MAX_MARKS_NAMED = 10
 """In a PNG, which has no list beside it; the rest are counted."""
 
-_BAR_IN, _TITLE_IN = 0.34, 0.3
+_BAR_IN, _TITLE_IN, _KEY_IN = 0.34, 0.32, 0.2
+_RIGHT = " (right)"
 _POINTS_A_LETTER, _POINTS_A_HANDLE = 5.6, 48.0
 _MAX_MARKED_POINTS = 24
 _SETTINGS: dict[str, Any] = {
@@ -99,36 +101,44 @@ def _drawing() -> Iterator[Any]:
 
 
 def _figure(library: Any, plot: Plot, *, is_alone: bool) -> "Figure":  # noqa: ANN401 - the library itself
-    bars = len(plot.bar_names) * max(1, len(plot.lines))
-    height_in = 1.0 + _BAR_IN * bars if plot.kind is PlotKind.BARS else HEIGHT_IN
     named = mark_words(plot) if is_alone and len(plot.marks) > 1 else []
-    height_in += 0.19 * min(len(named), MAX_MARKS_NAMED + 1) + (_TITLE_IN if is_alone else 0.0)
-    figure: Figure = library.figure.Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
-    axes = figure.add_subplot()
+    height_in = _height_in(plot) + _KEY_IN * min(len(named), MAX_MARKS_NAMED + 1)
+    title_in = _TITLE_IN if is_alone else 0.0
+    figure: Figure = library.figure.Figure(figsize=(WIDTH_IN, height_in + title_in), layout="constrained")
+    body: FigureBase = figure
+    if is_alone:  # a strip of its own, so that no legend covers the title
+        head, body = cast("tuple[FigureBase, FigureBase]", figure.subfigures(2, 1, height_ratios=(title_in, height_in)))
+        head.text(0.01, 0.35, plot.title, va="center", fontweight="bold", fontsize=11.0)
+    axes = body.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     if plot.kind is PlotKind.BARS:
-        _bars(axes, plot)
+        handles = _bars(axes, plot)
     else:
         _scales(library, axes, plot)
         handles = _lines(library.ticker, axes, plot)
         _limits(axes, plot)
         _marks(axes, plot)
         _from_nothing(axes, plot)
-        if len(handles) > 1:
-            _legend(figure, handles)
+    if len(handles) > 1:
+        body.legend(handles=handles, loc="outside upper left", ncols=_legend_columns(plot), handlelength=3.2)
     if named:
-        _named_marks(figure, axes, named)
-    if is_alone:
-        _title(figure, plot.title, height_in)
+        _named_marks(body, axes, named)
     return figure
 
 
-def _title(figure: "Figure", title: str, height_in: float) -> None:
-    """Above all else: a strip that nothing is laid out in, so that a legend never covers it."""
-    constrained: Any = figure.get_layout_engine()
-    constrained.set(rect=(0, 0, 1, 1 - _TITLE_IN / height_in))
-    figure.text(0.01, 1 - 0.07 / height_in, title, va="top", fontweight="bold", fontsize=11.0)
+def _height_in(plot: Plot) -> float:
+    """Bars need room each, and so do the rows of a legend."""
+    rows = -(-len(plot.lines) // _legend_columns(plot)) if len(plot.lines) > 1 else 0
+    if plot.kind is PlotKind.BARS:
+        return 0.9 + _BAR_IN * len(plot.bar_names) * max(1, len(plot.lines)) + _KEY_IN * rows
+    return HEIGHT_IN + _KEY_IN * max(0, rows - 1)
+
+
+def _legend_columns(plot: Plot) -> int:
+    longest = max((len(line.name) + (len(_RIGHT) if line.is_right else 0) for line in plot.lines), default=0)
+    columns = int(72 * WIDTH_IN // (_POINTS_A_HANDLE + _POINTS_A_LETTER * longest))
+    return max(1, min(columns, len(plot.lines)))
 
 
 def _scales(library: Any, axes: "Axes", plot: Plot) -> None:  # noqa: ANN401 - the library itself
@@ -164,15 +174,16 @@ def _lines(ticker: Any, axes: "Axes", plot: Plot) -> list["Artist"]:  # noqa: AN
     handles: list[Artist] = []
     for index, line in enumerate(plot.lines):
         points = drawn(plot, line)
+        colour, dashes, marker = look(index)
         (handle,) = (right if line.is_right else axes).plot(
             [x for x, _ in points],
             [y for _, y in points],
-            label=f"{line.name} (right)" if line.is_right else line.name,
-            color=SERIES[index % len(SERIES)].light,
-            dashes=DASHES[index % len(DASHES)],
+            label=f"{line.name}{_RIGHT}" if line.is_right else line.name,
+            color=colour.light,
+            dashes=dashes,
             linewidth=1.6 if index else 2.4,
             drawstyle="steps-post" if plot.kind is PlotKind.STEP else "default",
-            marker=MARKERS[index % len(MARKERS)] if _is_marked(plot, len(points)) else "",
+            marker=marker if _is_marked(plot, len(points)) else "",
             markersize=4.5,
         )
         handles.append(handle)
@@ -189,7 +200,8 @@ def _from_nothing(axes: "Axes", plot: Plot) -> None:
     if is_of_shares(plot):
         axes.set_ylim(bottom=share_ticks(plot)[0])
     elif not plot.is_log_y:
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        lowest = min((y for line in plot.lines if not line.is_right for _, y in line.points), default=0.0)
+        axes.set_ylim(bottom=0.0 if lowest >= 0 else axes.get_ylim()[0])
 
 
 def _is_marked(plot: Plot, points: int) -> bool:
@@ -226,14 +238,15 @@ def _limits(axes: "Axes", plot: Plot) -> None:
 
 def _marks(axes: "Axes", plot: Plot) -> None:
     """Dotted lines where something happened; one says what, several are numbered."""
-    for mark in plot.marks:
+    marks = in_order(plot)
+    for mark in marks:
         axes.axvline(mark.x, color=MUTED.light, linewidth=0.9, linestyle=":", zorder=1)
-    places = [axes.transAxes.inverted().transform(axes.transData.transform((mark.x, 1.0)))[0] for mark in plot.marks]
+    places = [axes.transAxes.inverted().transform(axes.transData.transform((mark.x, 1.0)))[0] for mark in marks]
     rows = mark_rows(places)
     above = 1 if plot.limit_x is not None else 0
-    for index, (mark, row) in enumerate(zip(plot.marks, rows, strict=True)):
+    for index, (mark, row) in enumerate(zip(marks, rows, strict=True)):
         axes.annotate(
-            f"{mark.text} {number(mark.x)}" if len(plot.marks) == 1 else str(index + 1),
+            f"{mark.text} {number(mark.x)}" if len(marks) == 1 else str(index + 1),
             (mark.x, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 3 + 11 * (row + above)),
@@ -246,22 +259,17 @@ def _marks(axes: "Axes", plot: Plot) -> None:
         )
 
 
-def _named_marks(figure: "Figure", axes: "Axes", named: list[str]) -> None:
+def _named_marks(body: "FigureBase", axes: "Axes", named: list[str]) -> None:
     lines = [f"{index + 1}   {words}" for index, words in enumerate(named[:MAX_MARKS_NAMED])]
     if len(named) > MAX_MARKS_NAMED:
         lines.append(f"and {len(named) - MAX_MARKS_NAMED} more")
     nothing = [axes.plot([], [], label=line, linestyle="none")[0] for line in lines]
-    figure.legend(handles=nothing, loc="outside lower left", handlelength=0, handletextpad=0, fontsize=8.5)
+    body.legend(handles=nothing, loc="outside lower left", handlelength=0, handletextpad=0, fontsize=8.5)
 
 
-def _legend(figure: "Figure", handles: list["Artist"]) -> None:
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    columns = int(72 * WIDTH_IN // (_POINTS_A_HANDLE + _POINTS_A_LETTER * longest))
-    figure.legend(handles=handles, loc="outside upper left", ncols=max(1, min(columns, len(handles))), handlelength=3.2)
-
-
-def _bars(axes: "Axes", plot: Plot) -> None:
+def _bars(axes: "Axes", plot: Plot) -> list["Artist"]:
     """Bars that lie, the first at the top, each with its number at its end; Onbeat's stand out."""
+    handles: list[Artist] = []
     thick = 0.8 / max(1, len(plot.lines))
     for index, line in enumerate(plot.lines):
         values = [y for _, y in line.points]
@@ -269,6 +277,8 @@ def _bars(axes: "Axes", plot: Plot) -> None:
         bars = axes.barh(
             [x + index * thick for x, _ in line.points], values, height=0.9 * thick, color=colours, label=line.name
         )
+        handles.append(bars[0] if len(bars) else axes.plot([], [], label=line.name)[0])
+        handles[-1].set_label(line.name)
         axes.bar_label(bars, labels=[number(value) for value in values], padding=4, color=INK.light)
     middle = thick * (len(plot.lines) - 1) / 2
     axes.set_yticks([place + middle for place in range(len(plot.bar_names))], plot.bar_names)
@@ -277,12 +287,9 @@ def _bars(axes: "Axes", plot: Plot) -> None:
     axes.grid(visible=True, axis="x")
     axes.margins(x=0.12)
     axes.set_xlabel(plot.y_label)
-    if len(plot.lines) > 1:
-        figure = axes.get_figure()
-        assert figure is not None
-        figure.legend(loc="outside upper left", ncols=len(plot.lines))
     if plot.limit is not None:
         axes.axvline(plot.limit, color=LIMIT.light, linewidth=1.3, dashes=(5, 3))
+    return handles
 
 
 def _bar_colour(plot: Plot, bar: int, line: int) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from modules.measuring.plots import Line, Plot
+from modules.measuring.plots import Line, Mark, Plot
 from modules.measuring.report_words import number
 
 MAX_TICKS = 9
@@ -66,9 +66,14 @@ def share_words(share: float) -> str:
     return f"{100 * share:.6g} %"
 
 
+def in_order(plot: Plot) -> list[Mark]:
+    """The marks from left to right: their numbers in the picture."""
+    return sorted(plot.marks, key=lambda mark: mark.x)
+
+
 def mark_words(plot: Plot) -> list[str]:
     """What each mark says, and where: "5.6 s: suspends 54 streams"."""
-    return [f"{_place(plot, mark.x)}: {mark.text}" for mark in plot.marks]
+    return [f"{_place(plot, mark.x)}: {mark.text}" for mark in in_order(plot)]
 
 
 def mark_rows(places: Sequence[float]) -> list[int]:

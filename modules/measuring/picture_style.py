@@ -48,3 +48,13 @@ DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2), (2, 1.5), (7, 2, 1.5, 2), (
 """On and off, in line widths; none is a whole line. Beside colour, for those who print in grey."""
 
 MARKERS = "osD^vP"
+
+
+def look(index: int) -> tuple[Colour, tuple[float, ...], str]:
+    """Colour, dash and marker of a line; the first thirty-six differ, in more than colour where one comes back."""
+    again = index // len(SERIES)
+    return (
+        SERIES[index % len(SERIES)],
+        DASHES[(index + again) % len(DASHES)],
+        MARKERS[(index + 2 * again) % len(MARKERS)],
+    )

@@ -68,7 +68,8 @@ def test_limits_say_what_they_are() -> None:
 
 
 def test_marks_say_where_they_are() -> None:
-    """With the unit of the axis, or its name where it has none."""
+    """With the unit of the axis, or its name where it has none; from left to right."""
+    assert mark_words(replace(DECISIONS, marks=DECISIONS.marks[::-1])) == mark_words(DECISIONS)
     assert mark_words(DECISIONS)[0] == "5.5 s: suspends <4> streams"
     assert mark_words(BATCHES) == ["4 chunks in a call: knee"]
 

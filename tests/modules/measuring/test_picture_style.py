@@ -1,6 +1,6 @@
 import pytest
 
-from modules.measuring.picture_style import DASHES, GRID, GROUND, MARKERS, PAGE, PICTURE, SERIES, Colour
+from modules.measuring.picture_style import DASHES, GRID, GROUND, MARKERS, PAGE, PICTURE, SERIES, Colour, look
 
 LEAST_CONTRAST, LEAST_CONTRAST_OF_TEXT = 3.0, 4.5
 
@@ -38,6 +38,9 @@ def test_what_is_written_can_be_read_on_both_grounds(name: str) -> None:
 def test_lines_differ_by_more_than_colour() -> None:
     """Each has a dash and a marker that no other has."""
     assert len(set(DASHES)) == len(set(MARKERS)) == len(SERIES)
+    looks = [look(index) for index in range(36)]
+    assert len({(colour, dashes) for colour, dashes, _ in looks}) == len(looks)
+    assert len({dashes for _, dashes, _ in looks[:6]}) == 6
 
 
 def test_a_colour_of_a_picture_has_one_meaning() -> None:
