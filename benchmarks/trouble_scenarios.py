@@ -134,7 +134,9 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
     """More than is carried from the beginning on."""
     begun_s = time.perf_counter()
     carried = stand.carried
-    sides, moments, marks, doubts = [], {}, [], dict[str, None]()
+    sides, moments = [], {}
+    marks: list[Mark] = []
+    doubts: dict[str, None] = {}
     from_s = min(SETTLED_S, stand.scale.scene_s / 2)
     for name, wish in ((GOVERNED, Wish()), (FROZEN, Wish(frozen_from_s=0.0))):
         runs = [

@@ -112,4 +112,5 @@ def calls_per_s(call: Callable[[], object], *, workers: int, seconds: float) -> 
 
 
 def _some(chance: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:
-    return (chance.standard_normal((rows, columns)) / np.sqrt(rows)).astype(np.float32)
+    weights: NDArray[np.float32] = (chance.standard_normal((rows, columns)) / np.sqrt(rows)).astype(np.float32)
+    return weights

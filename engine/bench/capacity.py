@@ -124,7 +124,8 @@ async def _guess(search: _Search) -> int:
     pieces = trial.outcome.sent * (1 + _WARM_UP_S / _GUESS_S)
     if not is_carried(trial):
         return begun
-    return max(begun, round(_GUESS_SHARE * (trial.seen.cpus or 1.0) * pieces * PIECE_S / max(cpu_s, 1e-3)))
+    guess = round(_GUESS_SHARE * (trial.seen.cpus or 1.0) * pieces * PIECE_S / max(cpu_s, 1e-3))
+    return min(PeakLimits().most, max(begun, guess))
 
 
 def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioResult:

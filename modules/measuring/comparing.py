@@ -1,8 +1,12 @@
 """Whether a report is worse than an older one, beyond what chance does. Pure.
 
 Figures are compared by ratio. Where a scenario has a reference side that gives the same figure, both are divided by it
-first, round by round: a machine that was slower that day was slower to both. A change is a regression when it is for
-the worse by more than `MARGIN` and by more than three standard errors of both reports' rounds together.
+first, round by round: a machine that was slower that day was slower to both. Where both reports used the same seeds,
+rounds are compared with their like: the same schedule has the same unlucky moments. A change is a regression when it is
+for the worse by more than `MARGIN`, and by more than `_SURE` standard errors.
+
+A few rounds know little of their own spread, so it is drawn towards what rounds usually have (the moderated t of Smyth,
+Linear Models and Empirical Bayes Methods, Stat. Appl. Genet. Mol. Biol. 3, 2004).
 """
 
 import math
@@ -12,7 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modules.measuring.figures import Better, Figure
-from modules.measuring.intervals import standard_error
 from modules.measuring.results import Report, ScenarioResult, Side
 
 MARGIN = 0.05
@@ -21,10 +24,11 @@ MARGIN = 0.05
 ONCE_MARGIN = 0.15
 """The same where a figure was measured only once, so that its noise is unknown."""
 
-LEAST_NOISE = 0.02
-"""The standard error of a few rounds that happen to agree is taken to be at least this share of the figure."""
+USUAL_SPREAD = 0.04
+"""The standard deviation of a figure's rounds, as a share, that is expected before they are seen."""
 
-_SURE = 3.0
+_USUAL_WEIGHT = 4.0  # as if so many rounds more had been seen with it
+_SURE = 3.5
 _LEAST_MS = 1.0  # latencies that differ by less are one to a scheduler's tick, unless a reference has the same ticks
 
 
@@ -105,18 +109,20 @@ def _changes(was: ScenarioResult, now: ScenarioResult) -> Iterator[Change]:
 
 
 def _of_figures(was: ScenarioResult, now: ScenarioResult, old: Side, new: Side) -> Iterator[Change]:
+    is_paired = bool(was.seeds) and was.seeds == now.seeds
     for figure in old.figures:
         twin = new.figure(figure.name)
         if twin is None:
             yield Change(was.name, old.name, figure.name, figure.value, 0.0, 0.0, 0.0, Verdict.GONE)
         elif figure.better is not Better.NEITHER:
-            yield _change(was.name, old.name, _Pair(figure, twin), _references(was, now, figure.name))
+            yield _change(was.name, old.name, _Pair(figure, twin, is_paired), _references(was, now, figure.name))
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
     old: Figure
     new: Figure
+    is_paired: bool = False
 
 
 def _references(was: ScenarioResult, now: ScenarioResult, name: str) -> _Pair | None:
@@ -136,7 +142,7 @@ def _change(scenario: str, side: str, pair: _Pair, reference: _Pair | None) -> C
         if min(*before, *after, 1.0) > 0
         else _plain_ratio(old, new)
     )
-    margin = _margin(before, after)
+    margin = _margin(before, after, is_paired=pair.is_paired and len(before) == len(after))
     worse = ratio if old.better is Better.LOWER else 1 / ratio if ratio > 0 else math.inf
     is_small = reference is None and old.unit == "ms" and abs(new.value - old.value) < _LEAST_MS
     verdict = Verdict.SAME
@@ -167,19 +173,21 @@ def _plain_ratio(old: Figure, new: Figure) -> float:
     return new.value / old.value if old.value > 0 else 1e9
 
 
-def _margin(before: Sequence[float], after: Sequence[float]) -> float:
-    """How much of a change chance may do: three standard errors of the logarithms of both, and never nothing."""
-    if min(*before, *after, 1.0) <= 0:
+def _margin(before: Sequence[float], after: Sequence[float], *, is_paired: bool) -> float:
+    """How much of a change chance may do, as a share, and never nothing."""
+    if min(*before, *after, 1.0) <= 0 or max(len(before), len(after)) == 1:
         return ONCE_MARGIN
-    errors = [_error(rounds) for rounds in (before, after)]
-    known = [error for error in errors if error is not None]
-    if not known:
-        return ONCE_MARGIN
-    both = math.hypot(*(error if error is not None else max(known) for error in errors))
-    return max(MARGIN, math.expm1(min(_SURE * both, 50.0)))
+    first, second = ([math.log(value) for value in rounds] for rounds in (before, after))
+    if is_paired:
+        error = _error([new - old for old, new in zip(first, second, strict=True)])
+    else:
+        error = math.hypot(_error(first), _error(second))
+    return max(MARGIN, math.expm1(min(_SURE * error, 50.0)))
 
 
-def _error(rounds: Sequence[float]) -> float | None:
-    if len(rounds) < 2:  # noqa: PLR2004 - one round has no spread
-        return None
-    return max(LEAST_NOISE, standard_error([math.log(value) for value in rounds]))
+def _error(values: Sequence[float]) -> float:
+    """The standard error of the mean of rounds, their spread drawn towards the usual one."""
+    freedom = len(values) - 1
+    variance = statistics.variance(values) if freedom else 0.0
+    moderated = (_USUAL_WEIGHT * USUAL_SPREAD**2 + freedom * variance) / (_USUAL_WEIGHT + freedom)
+    return math.sqrt(moderated / len(values))

@@ -1,0 +1,61 @@
+import anyio
+import pytest
+
+from engine.bench import capacity
+from engine.bench.capacity import CapacityWish, is_carried, measure_capacity, trial_seconds
+from engine.bench.sending import Generated
+from engine.bench.trial import Trial
+from engine.config import BatchProcessingConfig
+from modules.measuring.pieces import Outcome
+from modules.monitoring.histogram import LatencyHistogram
+from modules.monitoring.pressure import ResourceSample
+
+
+def trial(*, sent: int, on_time: int) -> Trial:
+    """What came of so many pieces."""
+    histogram = LatencyHistogram()
+    for number in range(sent):
+        histogram.record(0.1 if number < on_time else 0.9)
+    latency = histogram.snapshot()
+    return Trial(
+        Outcome(sent, on_time, 0, 0, 0, 1, 1, latency, latency),
+        (),
+        Generated(0, 0, 0, 0, 0),
+        ResourceSample(cpus=2.0),
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "on_time", "carried"),
+    [(459, 459, True), (459, 458, False), (662, 661, True), (100, 99, True), (100, 98, False)],
+)
+def test_carried_is_what_shows_a_p99(sent: int, on_time: int, carried: bool) -> None:  # noqa: FBT001 - as pytest gives it
+    """With too few pieces to show one, 99 of 100 on time."""
+    assert is_carried(trial(sent=sent, on_time=on_time)) is carried
+
+
+def test_a_trial_is_as_long_as_a_claim_needs_within_reason() -> None:
+    """Few streams send little."""
+    lengths = [trial_seconds(streams) for streams in (1, 8, 20, 1_000)]
+    assert lengths == sorted(lengths, reverse=True)
+    assert (lengths[0], lengths[-1]) == (12.0, 3.0)
+
+
+def test_the_search_ends_at_what_is_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the trials say; the result tells the streams and how they were found."""
+
+    async def pretend(self: object, streams: int, *, seconds: float) -> Trial:  # noqa: ARG001 - a trial's signature
+        await anyio.lowlevel.checkpoint()
+        found = trial(sent=1_000, on_time=1_000 if streams <= 50 else 500)
+        self.tried.append((streams, found))  # type: ignore[attr-defined] # the search's own
+        return found
+
+    monkeypatch.setattr(capacity._Search, "trial", pretend)
+    said: list[str] = []
+    result = anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=60.0), said.append)
+    streams = result.sides[0].figures[0]
+    assert 47 <= streams.value <= 50
+    assert said
+    assert result.plots[0].name == "p99_over_streams"
+    assert any("made-up speech" in note for note in result.notes)
