@@ -110,7 +110,7 @@ PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
 """Those that print their lines: the question, and how they are run."""
 
 QUICK = ("stages",)
-DEFAULT = ("garbage", "detector", "stages", "ticker", "jobs")
+DEFAULT = ("stages", "ticker")
 """Of those that print, what runs at these scales unless it is named; `record` runs all of them."""
 
 NAMES = (*LIVE, *OTHERS, *PRINTED)

@@ -65,10 +65,13 @@ def measured(wanted: Wanted) -> Report:
     """The report of a run."""
     machine, started, begun_s = this_machine(), datetime.now(UTC), time.perf_counter()
     found = []
-    for result in scenarios(wanted.names, SCALES[wanted.mode]):
-        outcome = result.skipped or "; ".join(result.invalid) or "done"
-        print(f"{result.name}, {result.seconds:.0f} s: {outcome}", file=sys.stderr, flush=True)
-        found.append(result)
+    try:
+        for result in scenarios(wanted.names, SCALES[wanted.mode]):
+            outcome = result.skipped or "; ".join(result.invalid) or "done"
+            print(f"{result.name}, {result.seconds:.0f} s: {outcome}", file=sys.stderr, flush=True)
+            found.append(result)
+    except KeyboardInterrupt:
+        print("interrupted: the report has what was measured so far", file=sys.stderr)
     return Report(
         machine=machine,
         started=started.isoformat(timespec="seconds"),

@@ -36,7 +36,9 @@ def single_stream(stand: Stand) -> ScenarioResult:
 def multi_stream(stand: Stand) -> ScenarioResult:
     """Fixed cadence: the most streams on time, by side, and their latency at a load that most of them carry."""
     begun_s = time.perf_counter()
-    names = [ONBEAT, *SIDES] if stand.scale.name != "quick" else [ONBEAT, PLAIN]
+    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, PLAIN, "thread pool", "one call at a time"]}.get(
+        stand.scale.name, [ONBEAT, *SIDES]
+    )
     peaks: dict[str, int] = {}
     tried: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
 
@@ -46,8 +48,12 @@ def multi_stream(stand: Stand) -> ScenarioResult:
         return is_carried(trial)
 
     for name in names if stand.scale.searches else ():
+        settings = SIDES.get(name)
+        if settings in stand.grid:
+            peaks[name] = stand.grid[settings]
+            continue
         peaks[name] = stand.most(lambda streams, seed, name=name: carries(name, streams, seed))  # type: ignore[misc] # as a loop's
-    turns = in_turn(stand, stand.streams(0.6), names[: 4 if stand.scale.name == "quick" else 8], load="0.6 of the best")
+    turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best")
     figures = {name: [Figure("streams", float(most), "streams", better=Better.HIGHER)] for name, most in peaks.items()}
     result = turns.result(
         "multi_stream", f"How many streams are carried at p99 under {TARGET_MS:g} ms?", begun_s, figures

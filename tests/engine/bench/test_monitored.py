@@ -1,6 +1,5 @@
 import pytest
 
-from engine.bench import monitored
 from engine.bench.monitored import AnswersSeen
 from modules.monitoring.engine_state import EngineState, PlanState
 from modules.monitoring.targets import PerformanceTarget
@@ -10,7 +9,7 @@ from modules.monitoring.targets import PerformanceTarget
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands where a test puts it."""
     now = [0.0]
-    monkeypatch.setattr(monitored.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("engine.bench.monitored.time.perf_counter", lambda: now[0])
     return now
 
 

@@ -1,6 +1,5 @@
 import pytest
 
-from modules.measuring import module_timer
 from modules.measuring.module_timer import ModuleTimer
 
 
@@ -8,7 +7,7 @@ from modules.measuring.module_timer import ModuleTimer
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that moves when a test says so."""
     now = [0.0]
-    monkeypatch.setattr(module_timer.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("modules.measuring.module_timer.time.perf_counter", lambda: now[0])
     return now
 
 
