@@ -1,14 +1,16 @@
 """How much a run of the benchmarks measures: a smoke of everything, what ten minutes allow, or what honesty needs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
-from benchmarks.live_trials import Rig
+from benchmarks.live_trials import Ran, Rig
 from benchmarks.plain_sides import Plain
+from benchmarks.stairs import Stairs
 from benchmarks.workloads import TARGET_S, chunks_per_s
 from engine.bench.capacity import is_carried
-from modules.measuring.peak import PeakLimits, PeakSearch
+from engine.bench.trial import Trial
 from modules.measuring.schedules import drawn
 from modules.simulation.arrivals import PIECE_S
 
@@ -17,33 +19,42 @@ from modules.simulation.arrivals import PIECE_S
 class Scale:
     """One of the three: `trial_s` is the length of a live trial, `scene_s` of one in which something happens.
 
-    `step` is how near a peak is searched, `None` where none is; `rounds` how often sides take turns, `files` and
-    `minutes` how much is recorded, `loads` the overloads that are tried, `caps` and `pieces` the static settings.
+    `climbs` is how many trials a side has on its stairs, 0 where the load is only guessed; `rounds` how often sides
+    take turns at one load; `files` and `minutes` how much is recorded, `loads` the overloads that are tried, `caps`
+    and `pieces` the static settings.
     """
 
     name: str
     trial_s: float
     scene_s: float
     rounds: int
-    step: float | None
+    climbs: int
     files: int
     minutes: float
     loads: tuple[float, ...]
     caps: tuple[int, ...]
     pieces: tuple[int, ...]
 
-    @property
-    def searches(self) -> bool:
-        """Whether peaks are searched."""
-        return self.step is not None
-
 
 SCALES = {
-    "quick": Scale("quick", 1.5, 3.0, 1, None, 4, 0.1, (1.5,), (16,), (1,)),
-    "default": Scale("default", 4.0, 9.0, 3, 0.1, 20, 0.5, (1.5,), (4, 16), (1,)),
-    "record": Scale("record", 8.0, 20.0, 5, 0.04, 200, 10.0, (1.2, 1.5, 2.0), (1, 4, 16, 64), (1, 2, 4)),
+    "quick": Scale("quick", 1.5, 3.0, 1, 0, 4, 0.1, (1.5,), (16,), (1,)),
+    "default": Scale("default", 4.0, 9.0, 3, 7, 20, 0.5, (1.5,), (4, 16), (1,)),
+    "record": Scale("record", 8.0, 20.0, 5, 16, 200, 10.0, (1.2, 1.5, 2.0), (1, 4, 16, 64), (1, 2, 4)),
 }
 """By name."""
+
+_FIRST_SHARE = 0.7
+_GUESS = 0.7
+_BOUND_S = 0.15
+_BOUND_BATCHES = (4, 16, 32)
+
+
+@dataclass(slots=True)
+class Climb:
+    """The stairs of one side, with each trial's streams and what came of it."""
+
+    stairs: Stairs
+    tried: list[tuple[int, Trial]] = field(default_factory=list)
 
 
 class Stand:
@@ -53,47 +64,64 @@ class Stand:
         """Measure with `rig`, so much."""
         self.rig = rig
         self.scale = scale
+        self._bounds: list[float] = []
 
-    @cached_property
+    @property
     def bound(self) -> float:
-        """Streams that the bare calls allow, by the best of a few batches: the limit of what can be."""
-        seconds = 0.3 if self.scale.name == "quick" else 1.0
+        """Streams that the bare calls allow, the median of all that was measured: the limit of what can be."""
+        if not self._bounds:
+            self.bound_now()
+        return statistics.median(self._bounds)
+
+    def bound_now(self) -> float:
+        """The same just now, by the best of a few batches on as many threads as workers."""
         rates = [
-            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=2, seconds=seconds)
-            for batch in (1, 4, 16, 32)
+            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=2, seconds=_BOUND_S)
+            for batch in _BOUND_BATCHES
         ]
-        return max(rates) * PIECE_S
+        self._bounds.append(max(rates) * PIECE_S)
+        return self._bounds[-1]
+
+    def climb(self, sides: Mapping[str, Callable[[int, int], Ran]]) -> dict[str, Climb]:
+        """Each side's stairs, in turn, A B A B; loads are shares of the bare calls measured before and after a trial.
+
+        `sides` run so many streams with that seed.
+        """
+        climbs = {name: Climb(Stairs(_FIRST_SHARE)) for name in sides}
+        before = self.bound_now()
+        for number in range(self.scale.climbs):
+            for name, side in sides.items():
+                climb = climbs[name]
+                streams = max(1, round(climb.stairs.share * before))
+                trial = side(streams, number + 1).trial
+                after = self.bound_now()
+                climb.tried.append((streams, trial))
+                climb.stairs.tried(2 * streams / (before + after), is_sustained=is_carried(trial))
+                before = after
+        return climbs
 
     @cached_property
-    def grid(self) -> dict[Plain, int]:
-        """The most streams that each static setting carries; a guess from the bound where nothing is searched."""
+    def static(self) -> dict[Plain, float]:
+        """What each static setting of the grid carries, as a share of the bare calls; a guess where nothing climbs."""
         settings = [Plain(cap=cap, pieces=pieces) for pieces in self.scale.pieces for cap in self.scale.caps]
-        if not self.scale.searches:
-            return {settings[0]: max(2, round(0.7 * self.bound))}
-        return {each: self.most_plain(each) for each in settings}
+        if not self.scale.climbs:
+            return {settings[0]: _GUESS}
+        climbs = self.climb({str(each): partial(self.run_plain, each) for each in settings})
+        return {each: climbs[str(each)].stairs.end for each in settings}
+
+    @property
+    def best_static(self) -> Plain:
+        """The static setting that carries most."""
+        return max(self.static, key=self.static.__getitem__)
 
     @property
     def carried(self) -> int:
-        """The most streams that the best static setting carries, at least one."""
-        return max(1, *self.grid.values())
+        """The streams that the best static setting carries, at least one."""
+        return max(1, round(self.static[self.best_static] * self.bound))
 
-    def most_plain(self, settings: Plain) -> int:
-        """The most streams that a plain side carries, by peak search."""
-        return self.most(lambda streams, seed: self.plain_carries(settings, streams, seed))
-
-    def most(self, carries: Callable[[int, int], bool]) -> int:
-        """Search it."""
-        search = PeakSearch(PeakLimits(max(2, round(0.6 * self.bound)), step=self.scale.step or 0.5))
-        seed = 0
-        while search.asked is not None:
-            seed += 1
-            search.tell(carries(search.asked, seed))
-        return search.found
-
-    def plain_carries(self, settings: Plain, streams: int, seed: int) -> bool:
-        """Whether a plain side keeps so many on time."""
-        schedule = drawn("steady", streams, self.scale.trial_s, seed=seed)
-        return is_carried(self.rig.plain(schedule, settings).trial)
+    def run_plain(self, settings: Plain, streams: int, seed: int) -> Ran:
+        """A trial of a plain side."""
+        return self.rig.plain(drawn("steady", streams, self.scale.trial_s, seed=seed), settings)
 
     def streams(self, load: float) -> int:
         """So many are that share of what is carried."""

@@ -25,6 +25,11 @@ class Stairs:
             self.share, self._sustained = self.share * (1 + step), 0
 
     @property
+    def settled(self) -> tuple[float, ...]:
+        """The shares tried after the first few."""
+        return tuple(self._tried[FIRST_TRIALS:])
+
+    @property
     def end(self) -> float:
         """Where the stairs end up: the median share after the first few trials."""
         return statistics.median(self._tried[FIRST_TRIALS:])

@@ -3,15 +3,15 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.live_trials import Ran, Wish
 from benchmarks.plain_sides import SIDES
-from benchmarks.scale import TARGET_MS, Stand
+from benchmarks.scale import TARGET_MS, Climb, Stand
 from benchmarks.workloads import TARGET_S
-from engine.bench.capacity import is_carried
 from engine.bench.trial import Trial
 from modules.measuring.figures import Better, Figure
-from modules.measuring.intervals import figure_of
+from modules.measuring.intervals import figure_of, ratio_figure
 from modules.measuring.latency_plots import bars, latency_cdf, over_load, p99_over_streams
 from modules.measuring.plots import Plot
 from modules.measuring.results import Parameter, ScenarioResult, Side
@@ -39,41 +39,55 @@ def multi_stream(stand: Stand) -> ScenarioResult:
     names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, PLAIN, "thread pool", "one call at a time"]}.get(
         stand.scale.name, [ONBEAT, *SIDES]
     )
-    peaks: dict[str, int] = {}
-    tried: dict[str, list[tuple[int, float]]] = {name: [] for name in names}
-
-    def carries(name: str, streams: int, seed: int) -> bool:
-        trial = run(stand, name, streams, seed=seed).trial
-        tried[name].append((streams, trial.outcome.p_ms(0.99) / 1e3))
-        return is_carried(trial)
-
-    for name in names if stand.scale.searches else ():
-        settings = SIDES.get(name)
-        if settings in stand.grid:
-            peaks[name] = stand.grid[settings]
-            continue
-        peaks[name] = stand.most(lambda streams, seed, name=name: carries(name, streams, seed))  # type: ignore[misc] # as a loop's
-    turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best")
-    figures = {name: [Figure("streams", float(most), "streams", better=Better.HIGHER)] for name, most in peaks.items()}
-    result = turns.result(
-        "multi_stream", f"How many streams are carried at p99 under {TARGET_MS:g} ms?", begun_s, figures
+    turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best static setting")
+    question = f"How many streams are carried at p99 under {TARGET_MS:g} ms?"
+    if not stand.scale.climbs:
+        return turns.result("multi_stream", question, begun_s)
+    best = f"best static setting: {stand.best_static}"
+    climbs = stand.climb(
+        {name: partial(_climbing, stand, name) for name in names} | {best: partial(stand.run_plain, stand.best_static)}
     )
-    bound = stand.bound
-    own = [Figure("the bare calls allow", bound, "streams")]
-    if peaks:
-        best = max(stand.grid, key=stand.grid.__getitem__)
-        own += [
-            Figure("best static setting", float(stand.grid[best]), "streams", note=str(best)),
-            Figure(
-                "onbeat / best static", peaks[ONBEAT] / stand.carried, "x", least=LEAST_OF_BEST, better=Better.HIGHER
-            ),
-            Figure("efficiency", peaks[ONBEAT] / bound, "x", better=Better.HIGHER),
+    return _climbed(stand, climbs, best, turns.result("multi_stream", question, begun_s, _shares(stand, climbs)))
+
+
+def _climbing(stand: Stand, name: str, streams: int, seed: int) -> Ran:
+    return run(stand, name, streams, seed=seed)
+
+
+def _shares(stand: Stand, climbs: Mapping[str, Climb]) -> dict[str, list[Figure]]:
+    """By side: how many streams at the end of the stairs, and as a share of the bare calls."""
+    return {
+        name: [
+            Figure("streams", climb.stairs.end * stand.bound, "streams"),
+            figure_of("share of the bare calls", climb.stairs.settled, "x", better=Better.HIGHER),
         ]
-    plots = (
-        [p99_over_streams("p99 by streams", {k: v for k, v in tried.items() if v}, target_s=TARGET_S)] if peaks else []
-    )
-    shown = [bars("Streams carried", "streams", {**peaks, "bare calls": bound})] if peaks else []
-    return with_more(result, figures=own, plots=[*plots, *shown])
+        for name, climb in climbs.items()
+    }
+
+
+def _climbed(stand: Stand, climbs: Mapping[str, Climb], best: str, result: ScenarioResult) -> ScenarioResult:
+    """The result with what the stairs found: sides against each other and against the best static setting."""
+    settled = {name: climb.stairs.settled for name, climb in climbs.items()}
+    figures = [
+        Figure("the bare calls allow", stand.bound, "streams"),
+        ratio_figure("onbeat / best static", settled[ONBEAT], settled[best], least=LEAST_OF_BEST, better=Better.HIGHER),
+    ]
+    figures += [
+        ratio_figure(f"onbeat / {name}", settled[ONBEAT], settled[name], better=Better.HIGHER)
+        for name in climbs
+        if name not in (ONBEAT, best)
+    ]
+    tried = {
+        name: [(streams, trial.outcome.p_ms(0.99) / 1e3) for streams, trial in climb.tried]
+        for name, climb in climbs.items()
+    }
+    carried = {name: climb.stairs.end * stand.bound for name, climb in climbs.items()}
+    sides = (*result.sides, Side(best, tuple(_shares(stand, climbs)[best])))
+    plots = [
+        p99_over_streams("p99 by streams", tried, target_s=TARGET_S),
+        bars("Streams carried", "streams", {**carried, "bare calls": stand.bound}),
+    ]
+    return replace(with_more(result, figures=figures, plots=plots), sides=sides)
 
 
 def server(stand: Stand) -> ScenarioResult:
@@ -180,7 +194,9 @@ def _promises(trials: list[Trial]) -> tuple[Figure, ...]:
     """Of Onbeat's own trials: nothing out of order or twice, and whether a p99 is shown."""
     outcomes = [trial.outcome for trial in trials]
     sent, misses = sum(one.sent for one in outcomes), sum(one.misses for one in outcomes)
+    lost = sum(one.lost for one in outcomes)
     return (
+        Figure("chunks lost", float(lost), better=Better.LOWER, note=f"of {sent}"),
         Figure("chunks out of order or twice", float(sum(one.disordered + one.doubled for one in outcomes)), most=0.0),
         Figure(
             "p99 within the target shown at 99 % confidence",
