@@ -21,6 +21,7 @@ from benchmarks import (
     ticker,
     unique_set,
 )
+from benchmarks import offline as folders
 from benchmarks.equal_results import equal_results
 from benchmarks.folder_scenarios import decode, long_file, offline
 from benchmarks.live_trials import rig
@@ -70,6 +71,10 @@ _MINUTES = {"quick": 0.2, "default": 1.0, "record": 10.0}
 
 PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
     {
+        "folders": (
+            "How long do a folder and a long file take beside Vosk alone?",
+            lambda scale: folders.report(files=scale.files, minutes=max(1.0, scale.minutes), rounds=scale.rounds),
+        ),
         "accuracy": ("Are words as right as from Vosk alone?", lambda _: accuracy.report()),
         "jobs": (
             "Are folder jobs quick to discover, resume and journal?",
