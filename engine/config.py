@@ -104,6 +104,9 @@ class BatchProcessingConfig(_Settings):
     )
     max_streams: int = Field(default=1000, ge=1, le=100_000, description="Most live streams at once.")
     max_memory_mb: int = Field(default=512, ge=64, le=1_048_576, description="Most memory beside the models, in MB.")
+    freeze_garbage: bool = Field(
+        default=False, description="Whether garbage collection passes over what was there when work began."
+    )
     stages: str = Field(
         default="", description="Stages described in onbeat.toml that also run, by name, with commas between them."
     )

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from modules.errors import OutputError
+from modules.memory.relief import Relief
 from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.json_records import to_fields
 from modules.tuning.plan import Decision, Limits, Observation, Plan
@@ -64,6 +65,10 @@ class DecisionLog:
         self._looks += 1
         if self._looks <= MAX_LOOKS:
             self._write({"type": "look", "seen": to_fields(seen), "decision": to_fields(decision)})
+
+    def relieved(self, at_s: float, relief: Relief, why: str) -> None:
+        """Steps against a shortage of memory; no decision of the controller's, so a replay passes over them."""
+        self._write({"type": "relief", "at_s": at_s, "steps": list(relief.steps), "why": why})
 
     def _write(self, line: dict[str, object]) -> None:
         assert self._file is not None

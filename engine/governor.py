@@ -4,15 +4,17 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
 import anyio.to_thread
 
 from engine.dispatch import Dispatch
+from engine.memory import MemoryKeeper, unlimited
 from engine.streams import Streams
 from engine.workers import WorkerThreads
+from modules.memory.relief import Relief
 from modules.monitoring.engine_state import EngineState, PlanState
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.pressure import ResourceSample
@@ -27,6 +29,9 @@ LOOK_S = 0.25
 
 TICK_S = 1.0
 """Between two readings of the machine's resources, and two ticks of the monitor."""
+
+UNIQUE_SET_S = 3.0
+"""Between two readings of the unique set, for which the kernel walks all page tables."""
 
 _SENTENCES = 8
 _ENOUGH_CHUNKS = 50  # in a look: with fewer, what the loop does besides would count as theirs
@@ -45,6 +50,10 @@ class DecisionObserver(Protocol):
         """It has looked, and this came of it."""
         ...
 
+    def relieved(self, at_s: float, relief: Relief, why: str) -> None:
+        """Other steps are in force since `at_s`, because memory is short or free again."""
+        ...
+
 
 class Unobserved:
     """Nobody is told."""
@@ -53,6 +62,9 @@ class Unobserved:
         """Nothing to do."""
 
     def look(self, seen: Observation, decision: Decision) -> None:
+        """Nothing to do."""
+
+    def relieved(self, at_s: float, relief: Relief, why: str) -> None:
         """Nothing to do."""
 
 
@@ -67,6 +79,7 @@ class Governed:
     limits: Limits
     has_fixed_workers: bool = False
     """Whether somebody chose how many there are: it is then no matter of how many CPUs there seem to be."""
+    memory: MemoryKeeper = field(default_factory=unlimited)
 
 
 class Governor:
@@ -87,7 +100,7 @@ class Governor:
         self._controller = controller
         self._observer = observer or Unobserved()
         self._clock = clock
-        self._sampler = ResourceSampler()
+        self._sampler = ResourceSampler(unique_set_period_s=UNIQUE_SET_S)
         self._sample = ResourceSample()
         self._sentences: deque[str] = deque(maxlen=_SENTENCES)
         self._rungs: tuple[str, ...] = ()
@@ -96,6 +109,7 @@ class Governor:
         self._loop_cpu_s = time.thread_time()
         self._observer.begin(governed.monitor.target, governed.limits, controller.plan)
         governed.streams.follow(controller.plan)
+        governed.memory.on_relief = self._relieved
 
     def __repr__(self) -> str:
         return f"<Governor {self._controller.plan}>"
@@ -106,7 +120,12 @@ class Governor:
         while True:
             if (now_s := self._clock()) - ticked_s >= TICK_S:
                 ticked_s = now_s
-                self._sample = await anyio.to_thread.run_sync(self._sampler.sample, now_s)
+                self._sample = seen = await anyio.to_thread.run_sync(self._sampler.sample, now_s)
+                await self._governed.memory.look(
+                    own_bytes=seen.unique_set_bytes,
+                    system_used_bytes=seen.memory_used_bytes,
+                    system_limit_bytes=seen.memory_limit_bytes,
+                )
                 self._governed.monitor.tick(self._clock(), self.state())
             self.look(self._clock())
             await anyio.sleep(LOOK_S if self._governed.streams.open_now else TICK_S)
@@ -123,21 +142,22 @@ class Governor:
 
     def state(self) -> EngineState:
         """What the monitor is told: streams, queue, batches, machine and plan now."""
-        plan, streams = self._controller.plan, self._governed.streams
+        plan, streams, memory = self._controller.plan, self._governed.streams, self._governed.memory
         return EngineState(
             streams_open=len(streams.book),
             streams_suspended=streams.book.suspended,
             chunks_waiting=self._governed.workers.waiting,
             batches=tuple(self._governed.dispatch.batches()),
             resources=self._sample,
+            model_bytes=memory.budget.model_bytes + memory.not_ours_bytes,
             plan=PlanState(
                 chunk_s=plan.chunk_s,
                 workers=plan.workers,
                 admitted_streams=plan.max_streams,
                 folder_share=plan.folder_share,
                 partials=plan.partials,
-                accepts_streams=plan.accepts_streams,
-                rungs=self._rungs,
+                accepts_streams=plan.accepts_streams and not memory.relief.refuse,
+                rungs=(*self._rungs, *(f"memory: {step}" for step in memory.relief.steps)),
             ),
             decisions=tuple(self._sentences),
         )
@@ -149,6 +169,9 @@ class Governor:
         self._looked_s = now_s
         load = streams.book.seen(now_s)
         self._learn_of_loop(load.chunks)
+        memory = self._governed.memory.reading(
+            sample.unique_set_bytes, sample.memory_used_bytes, sample.memory_limit_bytes
+        ).tightest
         return Observation(
             now_s=now_s,
             load=load,
@@ -157,8 +180,8 @@ class Governor:
                 busy=worked_s / (period_s * self._controller.plan.workers) if period_s else None,
                 throttled=sample.throttled,
                 cpu_pressure=sample.cpu_pressure,
-                memory_used_bytes=sample.memory_used_bytes,
-                memory_limit_bytes=sample.memory_limit_bytes,
+                memory_used_bytes=memory.used_bytes if memory else None,
+                memory_limit_bytes=memory.limit_bytes if memory else None,
             ),
             lengths=streams.lengths(limits.lengths_s),
             folder_waits=self._governed.workers.folder_waits,
@@ -169,6 +192,12 @@ class Governor:
         spent_s, self._loop_cpu_s = time.thread_time() - self._loop_cpu_s, time.thread_time()
         if chunks >= _ENOUGH_CHUNKS:
             self._governed.dispatch.loop_took(spent_s / chunks)
+
+    def _relieved(self, relief: Relief, why: str) -> None:
+        """Memory is short, or free again: streams keep less or more waiting, and whoever watches is told."""
+        self._sentences.append(f"memory relief is now {relief}: {why}")
+        self._governed.streams.book.keep_little(relief.short_buffers)
+        self._observer.relieved(self._clock(), relief, why)
 
     def _apply(self, decision: Decision) -> None:
         plan, governed = decision.plan, self._governed

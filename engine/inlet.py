@@ -8,6 +8,9 @@ from modules.batching.intake import Chunk, Dropped, Intake
 from modules.batching.live_chunks import ChunkPlace, first_length_s
 from modules.errors import AudioError, Overloaded
 
+LITTLE_S = 1.0
+"""Seconds that may wait of a stream while memory is short."""
+
 
 class Inlet:
     """What waits of one stream. It never holds more than `max_buffered_s`, or one chunk where that is longer."""
@@ -61,6 +64,13 @@ class Inlet:
             self._first_frames = max(1, round(first_length_s(chosen_s, gathering_s, place) * rate))
         self.chunk_s = chosen_s
         self._chunk_frames = max(1, round(self.chunk_s * rate))
+
+    def keep_little(self, is_little: bool) -> None:  # noqa: FBT001 - the one thing it says
+        """Have at most `LITTLE_S` waiting from now on, or again what the options allow; what waits already stays."""
+        longest_s = self._options.max_buffered_s
+        self._buffered_frames = round(
+            (min(longest_s, LITTLE_S) if is_little else longest_s) * self._options.sample_rate
+        )
 
     def checked(self, samples: Any) -> AudioBuffer:  # noqa: ANN401 - any array
         """The samples as a buffer of this stream that nobody else holds. Raises `AudioError`."""

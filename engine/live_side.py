@@ -3,19 +3,27 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, Self
+
+import anyio
 
 from engine.config import BatchProcessingConfig
 from engine.dispatch import Dispatch
+from engine.flow import FlowParts
 from engine.governor import DecisionObserver, Governed, Governor
 from engine.learnt_costs import LearntCosts
+from engine.memory import MemoryKeeper
+from engine.memory_sums import room_of
 from engine.pipeline import Pipeline
 from engine.recovery import recover_backends
 from engine.streams import Streams
 from engine.workers import WorkerThreads
+from modules.batching.chunks import ChunkSizer
 from modules.batching.cost_model import CostLimits, CostModel
 from modules.batching.live_chunks import LIVE_LENGTHS_S
 from modules.monitoring.monitor import RealTimePerformanceMonitor
+from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.controller import Controller
 from modules.tuning.plan import Limits, Plan
 
@@ -48,8 +56,9 @@ class LiveSide:
         workers: WorkerThreads,
         monitor: RealTimePerformanceMonitor,
         observer: DecisionObserver | None,
+        memory: MemoryKeeper,
     ) -> Self:
-        """Serve streams by `pipeline` on `workers`, with what was learnt in earlier runs."""
+        """Serve streams by `pipeline` on `workers`, within `memory`, with what was learnt in earlier runs."""
         learnt = LearntCosts.usual() if pipeline.config.learn else None
         limits = limits_of(pipeline.config, workers=workers.count)
         may_cost = CostLimits.of(
@@ -62,10 +71,16 @@ class LiveSide:
         )
         dispatch = Dispatch(workers, costs)
         workers.on_call = dispatch.called
-        streams = Streams(pipeline, workers, dispatch, monitor)
+        streams = Streams(pipeline, workers, dispatch, monitor, partial(room_of, memory, pipeline))
         governor = Governor(
             Governed(
-                streams, workers, dispatch, monitor, limits, has_fixed_workers=pipeline.config.workers is not None
+                streams,
+                workers,
+                dispatch,
+                monitor,
+                limits,
+                has_fixed_workers=pipeline.config.workers is not None,
+                memory=memory,
             ),
             Controller(monitor.target, limits, plan=first_plan(limits)),
             observer=observer,
@@ -79,6 +94,23 @@ class LiveSide:
     def rest_share(self) -> float:
         """How long folder work should rest after each hop, in times of what it took."""
         return self.governor.pace.rest_share
+
+    def recordings_beside(
+        self, pipeline: Pipeline, workers: WorkerThreads, monitor: RealTimePerformanceMonitor, memory: MemoryKeeper
+    ) -> FlowParts:
+        """What recordings share that are processed beside the streams."""
+        config = pipeline.config
+        return FlowParts(
+            pipeline=pipeline,
+            workers=workers,
+            slots=anyio.Semaphore(pipeline.max_sessions),
+            sizer=ChunkSizer(allowed_s=(config.chunk_s,)) if config.chunk_s else ChunkSizer(),
+            target_s=config.p99_chunk_latency_ms / 1e3,
+            has_live_streams=self.has_streams,
+            rest_share=self.rest_share,
+            monitor=monitor,
+            memory=memory,
+        )
 
     async def close(self, pipeline: Pipeline, workers: WorkerThreads) -> None:
         """End the governor and what the streams shared; keep what was learnt."""
@@ -94,6 +126,11 @@ class LiveSide:
 def first_plan(limits: Limits) -> Plan:
     """The plan before anything was seen: the shortest chunks, all workers, every stream served."""
     return Plan(limits.lengths_s[0], limits.max_workers, limits.max_streams)
+
+
+def target_of(config: BatchProcessingConfig) -> PerformanceTarget:
+    """What the settings promise."""
+    return PerformanceTarget(p99_chunk_latency_ms=config.p99_chunk_latency_ms, memory_mb=config.max_memory_mb)
 
 
 def limits_of(config: BatchProcessingConfig, *, workers: int) -> Limits:

@@ -48,10 +48,13 @@ class MemoryKeeper:
         budget: MemoryBudget,
         pool: BufferPool | None = None,
         *,
-        on_relief: Callable[[Relief, str], None] = lambda _, __: None,
+        not_ours_bytes: int = 0,
         give_back: Callable[[], object] = give_back_free_memory,
     ) -> None:
-        """Keep to `budget`; `on_relief` is told the steps in force when they change, with the reason in words."""
+        """Keep to `budget`; `not_ours_bytes` of the process belong to an application that holds the engine."""
+        self.on_relief: Callable[[Relief, str], None] = lambda _, __: None
+        """Told the steps in force when they change, with the reason in words."""
+        self.not_ours_bytes = not_ours_bytes
         self.budget = budget
         """What is in force now: less than the settings allow when the system has less."""
         self.pool = pool or BufferPool(budget.pool_bytes)
@@ -59,9 +62,9 @@ class MemoryKeeper:
         """What is promised to the streams and recordings that were let in."""
         self._allowed = budget
         self._relief = MemoryRelief()
-        self._on_relief = on_relief
         self._give_back = give_back
         self._looks_since_trim = 0
+        self._has_said_so = False
         self._changed = Changes()
         self._in_hand: dict[Turn, None] = {}  # in the order in which they began
 
@@ -77,7 +80,7 @@ class MemoryKeeper:
     @contextmanager
     def stream(self, need: StreamNeed) -> Iterator[None]:
         """Room for a stream inside the block. Raises `Overloaded` when there is none."""
-        if self.relief.refuse:
+        if self.relief.refuse and self.given_bytes:  # else there is nothing that could end and give memory back
             raise Overloaded(f"memory is short: {self._state()}", retry_after_s=RETRY_AFTER_S)
         if not self.budget.admits(need.total_bytes, given_bytes=self.given_bytes):
             raise Overloaded(
@@ -93,6 +96,7 @@ class MemoryKeeper:
         while self._in_hand and (
             self.relief.refuse or not self.budget.admits(RECORDING_BYTES, given_bytes=self.given_bytes)
         ):
+            self._say_that_recordings_wait()
             await self._changed.wait()
         turn = Turn(self)
         self._in_hand[turn] = None
@@ -108,25 +112,32 @@ class MemoryKeeper:
         while self.relief.pause_folder and turn is not next(iter(self._in_hand)):
             await self._changed.wait()
 
+    def reading(
+        self, own_bytes: int | None, system_used_bytes: int | None, system_limit_bytes: int | None
+    ) -> MemoryReading:
+        """What is used of what the engine may hold, models included, and of what the system allows."""
+        ours_bytes = None if own_bytes is None else max(0, own_bytes - self.not_ours_bytes)
+        limit_bytes = max(1, self.budget.max_memory_bytes + self.budget.model_bytes)
+        return MemoryReading(ours_bytes, limit_bytes, system_used_bytes, system_limit_bytes)
+
     async def look(
         self, *, own_bytes: int | None, system_used_bytes: int | None = None, system_limit_bytes: int | None = None
     ) -> Relief:
-        """Act on what is used now, `None` being unknown: this process's unique set, and what the system allows.
+        """Act on what is used now, `None` being unknown: this process's unique set, and what the system counts.
 
         Call it about once a second; it may take a thread's time to trim.
         """
         was = self.relief
         if system_limit_bytes is not None:
-            self.budget = self._allowed.within(system_limit_bytes)
-        limit_bytes = max(1, self.budget.max_memory_bytes + self.budget.model_bytes)
-        reading = MemoryReading(own_bytes, limit_bytes, system_used_bytes, system_limit_bytes)
+            self.budget = self._allowed.within(max(0, system_limit_bytes - self.not_ours_bytes))
+        reading = self.reading(own_bytes, system_used_bytes, system_limit_bytes)
         now = self._relief.decide(reading)
         if self.pool.max_bytes != self.budget.pool_bytes:
             self.pool.max_bytes = self.budget.pool_bytes
         if now != was:
             why = f"{100 * (reading.share or 0):.0f} % of the memory is used: {self._state()}"
             _log.log(logging.WARNING if now.trim_pools else logging.INFO, "relief is now %s: %s", now, why)
-            self._on_relief(now, why)
+            self.on_relief(now, why)
         self._changed.tell()
         if now.trim_pools:
             await self._trim(is_new=not was.trim_pools)
@@ -146,6 +157,11 @@ class MemoryKeeper:
         finally:
             self.given_bytes -= wanted_bytes
             self._changed.tell()
+
+    def _say_that_recordings_wait(self) -> None:
+        if not self._has_said_so:
+            self._has_said_so = True
+            _log.info("recordings wait for memory: %s; raise max_memory_mb to have more at once", self._state())
 
     def _state(self) -> str:
         """What there is to give, and what is given."""

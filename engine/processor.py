@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +17,14 @@ from engine.calls import Calls
 from engine.config import BatchProcessingConfig
 from engine.failures import first_error
 from engine.flow import FlowParts
+from engine.frozen_garbage import frozen_garbage
 from engine.governor import DecisionObserver
 from engine.jobs.place import JobPlace, Start
 from engine.jobs.request import JobObserver, JobOutput, JobRequest, Unobserved
 from engine.jobs.run import FolderJob
 from engine.jobs.work import FolderWork, OnHang
-from engine.live_side import LiveSide
+from engine.live_side import LiveSide, target_of
+from engine.memory_sums import keeper_of, known_unique_set_bytes
 from engine.pipeline import Pipeline, build_pipeline
 from engine.recording import Recording, RecordingInMemory, StoredRecording, settled, transcribe
 from engine.stage_config import StageSet, named_stages
@@ -34,12 +36,11 @@ from modules.audio.buffer import AudioBuffer
 from modules.audio.decode_children import ChildLimits, DecodeChildren
 from modules.audio.formats import TranscriptFormat
 from modules.audio.source import Source, name_of
-from modules.batching.chunks import ChunkSizer
 from modules.errors import AudioError
+from modules.memory.pool import BufferPool
 from modules.models.result_cache import ResultCache
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.resources import effective_cpus, worker_count
-from modules.monitoring.targets import PerformanceTarget
 from modules.results import FileResult, Summary
 from modules.stages.hop import AnyStage
 
@@ -64,7 +65,7 @@ class AsyncAudioProcessor:
         are those that the setting `stages` names: `load_stages` reads them.
         """
         self._config = config or BatchProcessingConfig()
-        self.monitor = monitor or RealTimePerformanceMonitor(_target(self._config))
+        self.monitor = monitor or RealTimePerformanceMonitor(target_of(self._config))
         self._observer = observer
         self._stages = stages
         self._cache: ResultCache | None = None
@@ -74,13 +75,15 @@ class AsyncAudioProcessor:
         self._jobs: set[FolderJob] = set()
         self._parts: FlowParts | None = None
         self._live: LiveSide | None = None
+        self._left = ExitStack()
 
     async def __aenter__(self) -> Self:
         """Load the models. Raises `ModelError`."""
         await self._workers.__aenter__()
         pipeline: Pipeline | None = None
         try:
-            pipeline = await self._workers.run(
+            before_bytes = await self._workers.run(known_unique_set_bytes)
+            pipeline = loaded = await self._workers.run(
                 lambda: build_pipeline(
                     self._config,
                     workers=self._workers.count,
@@ -89,23 +92,17 @@ class AsyncAudioProcessor:
                 )
             )
             self._cache = await self._workers.run(lambda: cache_of(self._config))
-            self._live = await LiveSide.begin(pipeline, self._workers, self.monitor, self._observer)
+            memory = await self._workers.run(lambda: keeper_of(loaded, before_bytes=before_bytes))
+            self._live = await LiveSide.begin(pipeline, self._workers, self.monitor, self._observer, memory)
         except BaseException:
             if pipeline is not None:
                 with anyio.CancelScope(shield=True):
                     await self._workers.run(pipeline.close)
             await self._workers.__aexit__(*sys.exc_info())
             raise
-        self._parts = FlowParts(
-            pipeline=pipeline,
-            workers=self._workers,
-            slots=anyio.Semaphore(pipeline.max_sessions),
-            sizer=ChunkSizer(allowed_s=(self._config.chunk_s,)) if self._config.chunk_s else ChunkSizer(),
-            target_s=self._config.p99_chunk_latency_ms / 1e3,
-            has_live_streams=self._live.has_streams,
-            rest_share=self._live.rest_share,
-            monitor=self.monitor,
-        )
+        self._parts = self._live.recordings_beside(pipeline, self._workers, self.monitor, memory)
+        if self._config.freeze_garbage:
+            self._left.enter_context(frozen_garbage())
         return self
 
     async def __aexit__(
@@ -113,6 +110,7 @@ class AsyncAudioProcessor:
     ) -> None:
         """Cancel what runs, wait until it has stopped, end the workers and the recogniser."""
         parts, self._parts = self._parts, None
+        self._left.close()
         with anyio.CancelScope(shield=True):
             await self._calls.stop()
             if parts and self._live:
@@ -124,6 +122,11 @@ class AsyncAudioProcessor:
     def pipeline(self) -> Pipeline:
         """The stages in force. Raises `RuntimeError` outside the `async with` block."""
         return self._running().pipeline
+
+    @property
+    def pool(self) -> BufferPool:
+        """Blocks for stages of your own: within `max_memory_mb`, trimmed when memory is short."""
+        return self._running().memory.pool
 
     @asynccontextmanager
     async def open_stream(
@@ -291,7 +294,3 @@ class AsyncAudioProcessor:
 
 def _left() -> RuntimeError:
     return RuntimeError("the processor's `async with` block was left while this call was under way")
-
-
-def _target(config: BatchProcessingConfig) -> PerformanceTarget:
-    return PerformanceTarget(p99_chunk_latency_ms=config.p99_chunk_latency_ms, memory_mb=config.max_memory_mb)

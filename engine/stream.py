@@ -97,9 +97,10 @@ class LiveStream:
         self._taken.tell()  # there may be room for more now
         self._advance()
 
-    def accept_input(self, accepts: bool) -> None:  # noqa: FBT001 - the one thing it says
-        """Take samples in from now on, or treat them as if there were no room."""
+    def accept_input(self, accepts: bool, *, little: bool = False) -> None:  # noqa: FBT001 - it says what is accepted
+        """Take samples in from now on, `little` if memory is short, or treat them as if there were no room."""
         self._inlet.is_shut = not accepts
+        self._inlet.keep_little(little)
         self._taken.tell()
 
     def suspend(self) -> None:

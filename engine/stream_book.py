@@ -33,6 +33,7 @@ class StreamBook:
         self._entries: dict[LiveStream, _Entry] = {}
         self._opened = 0
         self._plan: Plan | None = None
+        self._keeps_little = False
         self._seen_s: float | None = None
         self._least_wait_s = math.inf
 
@@ -53,7 +54,7 @@ class StreamBook:
         self._entries[stream] = _Entry(stream, self._opened)
         if self._plan is not None:
             stream.use_chunks_of(self._plan.chunk_s, number=self._opened)
-            stream.accept_input(self._plan.accepts_input)
+            stream.accept_input(self._plan.accepts_input, little=self._keeps_little)
             self._admit(self._plan.max_streams)
 
     def remove(self, stream: LiveStream) -> None:
@@ -71,8 +72,14 @@ class StreamBook:
         self._plan = plan
         for entry in self._entries.values():
             entry.stream.use_chunks_of(plan.chunk_s, number=entry.number)
-            entry.stream.accept_input(plan.accepts_input)
+            entry.stream.accept_input(plan.accepts_input, little=self._keeps_little)
         self._admit(plan.max_streams)
+
+    def keep_little(self, is_little: bool) -> None:  # noqa: FBT001 - the one thing it says
+        """Let little of each stream wait while memory is short, or again as much as its options allow."""
+        self._keeps_little = is_little
+        if self._plan is not None:
+            self.follow(self._plan)
 
     def seen(self, now_s: float) -> LoadSeen:
         """What the streams sent and what became of it since this was asked last."""

@@ -1,7 +1,7 @@
 """`Streams`: the live streams of a processor: what they share, how many there may be, and what their plan is."""
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from engine.pipeline import Pipeline
 from engine.shared_calls import Work
 from engine.stream import LiveStream
 from engine.stream_book import StreamBook
-from engine.stream_options import StreamOptions
+from engine.stream_options import DEFAULT_CHUNK_S, StreamOptions
 from engine.stream_row import HopPlace, StreamRow
 from engine.workers import WorkerThreads
 from modules.batching.cost_model import CostKey
@@ -37,16 +37,34 @@ class _Shared:
     streams: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StreamWish:
+    """What a stream that is to be opened asks of memory: its sound, and whose stages it passes."""
+
+    sample_rate: int
+    chunk_s: float
+    has_own_stages: bool
+
+
 class Streams:
     """Opens live streams. Streams with the same stages share their hops, hence their model calls."""
 
     def __init__(
-        self, pipeline: Pipeline, workers: WorkerThreads, dispatch: Dispatch, monitor: RealTimePerformanceMonitor
+        self,
+        pipeline: Pipeline,
+        workers: WorkerThreads,
+        dispatch: Dispatch,
+        monitor: RealTimePerformanceMonitor,
+        room: Callable[[StreamWish], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
-        """Run on `workers`, tell `monitor`; what only waits for other processes gets threads of its own."""
+        """Run on `workers`, tell `monitor`; what only waits for other processes gets threads of its own.
+
+        A stream is open inside the `room` that there is for it; entering that raises `Overloaded`.
+        """
         self.book = StreamBook()
         self.plan: Plan | None = None
         self._monitor = monitor
+        self._room = room
         self._pipeline = pipeline
         self._workers = workers
         self._dispatch = dispatch
@@ -82,6 +100,9 @@ class Streams:
             raise Overloaded(
                 f"{self.open_now} streams are open and this machine carries no more", retry_after_s=RETRY_AFTER_S
             )
+        chunk_s = options.chunk_s or (self.plan.chunk_s if self.plan else DEFAULT_CHUNK_S)
+        room = ExitStack()
+        room.enter_context(self._room(StreamWish(options.sample_rate, chunk_s, stages is not None)))
         self._opening += 1
         shared = None
         try:
@@ -91,11 +112,12 @@ class Streams:
         except BaseException:
             if shared is not None:
                 self._unshare(shared)
+            room.close()
             raise
         finally:
             self._opening -= 1
         stream = LiveStream(
-            options, StreamRow(row, self._monitor, self._served), on_left=lambda: self._over(stream, shared)
+            options, StreamRow(row, self._monitor, self._served), on_left=lambda: self._over(stream, shared, room)
         )
         self.book.add(stream)
         return stream
@@ -158,8 +180,9 @@ class Streams:
                 self._remote = await self._left.enter_async_context(threads)
         return self._remote
 
-    def _over(self, stream: LiveStream, shared: _Shared) -> None:
+    def _over(self, stream: LiveStream, shared: _Shared, room: ExitStack) -> None:
         self.book.remove(stream)
+        room.close()
         self._unshare(shared)
 
     def _unshare(self, shared: _Shared) -> None:

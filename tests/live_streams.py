@@ -104,14 +104,15 @@ class FakeStream:
         self.chunk_s = 0.0
         self.number = 0
         self.accepts: bool | None = None
+        self.keeps_little = False
 
     def use_chunks_of(self, chunk_s: float, *, number: int) -> None:
         """Note the length, and the stream's own number."""
         self.chunk_s, self.number = chunk_s, number
 
-    def accept_input(self, accepts: bool) -> None:  # noqa: FBT001 - as `LiveStream`
+    def accept_input(self, accepts: bool, *, little: bool = False) -> None:  # noqa: FBT001 - as `LiveStream`
         """Note it."""
-        self.accepts = accepts
+        self.accepts, self.keeps_little = accepts, little
 
     def suspend(self) -> None:
         """Not served any more."""

@@ -14,7 +14,7 @@ from modules.monitoring.cgroup import SystemRoots
 from modules.monitoring.kernel_files import Counters, Counts
 from modules.monitoring.pressure import ResourceSample
 from modules.monitoring.resources import LimitSource, unique_set_bytes
-from modules.monitoring.surroundings import Surroundings, UserCaps, look_around
+from modules.monitoring.surroundings import Surroundings, UserCaps, known_memory, look_around
 
 MIN_PERIOD_S = 0.1
 """No rates are made over less than this: the kernel counts CPU time in ticks of about 10 ms."""
@@ -29,8 +29,9 @@ _NS_PER_S = 1_000_000_000
 class ResourceSampler:
     """Samples by `sample(now_s)`, from one thread at a time.
 
-    Limits, memory in use, groups and children are looked up anew every `limits_period_s`, since all of them change
-    while a process runs; the unique set, which takes longer the larger the process is, every `unique_set_period_s`.
+    Memory in use and its limits are read in every sample: the kernel ends a group that is over its limit at once. CPU
+    limits, groups and children are looked up anew every `limits_period_s`, since all of them change while a process
+    runs; the unique set, which takes longer the larger the process is, every `unique_set_period_s`.
     Raises `ConfigError` for a period that is not more than 0 s, and for caps as `effective_cpus` and
     `effective_memory` do.
     """
@@ -79,7 +80,7 @@ class ResourceSampler:
         return sample
 
     def _measured(self, around: Surroundings) -> ResourceSample:
-        memory = around.memory
+        memory = known_memory(self._caps.memory_bytes, around.groups)
         throttled, throttled_s = self._throttled(around)
         host_busy_cpus, stolen_cpus = self._host_cpus()
         stalled = {path: self._stalled(path) for path in {*around.pressure_files, *around.host_pressure_files}}

@@ -51,6 +51,7 @@ class Surroundings:
 
     cpus: CpuAllowance
     memory: MemoryAllowance | None
+    groups: Groups
     quota_files: tuple[str, ...]
     pressure_files: tuple[str, ...]
     host_pressure_files: tuple[str, ...]
@@ -75,7 +76,8 @@ def look_around(caps: UserCaps, roots: SystemRoots) -> Surroundings:
     host_pressure_files = tuple(f"{roots.proc}/pressure/{kind}" for kind in _KINDS)
     return Surroundings(
         cpus=effective_cpus(caps.cpus, groups=groups),
-        memory=_known_memory(caps.memory_bytes, groups),
+        memory=known_memory(caps.memory_bytes, groups),
+        groups=groups,
         quota_files=tuple(f"{group}/cpu.stat" for version in CgroupVersion for group in quota_groups(version, groups)),
         pressure_files=_own_pressure_files(groups) or host_pressure_files,
         host_pressure_files=host_pressure_files,
@@ -84,7 +86,8 @@ def look_around(caps: UserCaps, roots: SystemRoots) -> Surroundings:
     )
 
 
-def _known_memory(cap_bytes: int | None, groups: Groups) -> MemoryAllowance | None:
+def known_memory(cap_bytes: int | None, groups: Groups) -> MemoryAllowance | None:
+    """What these groups allow and use now; `None` when nobody tells. Raises `ConfigError` as `effective_memory`."""
     try:
         return effective_memory(cap_bytes, groups=groups)
     except OSError:

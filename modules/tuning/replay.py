@@ -43,7 +43,9 @@ def replay(lines: Iterable[str]) -> Replay:
     controller = _begun(_fields(number, first, "header"))
     looks = moves = 0
     for number, line in numbered:
-        fields = _fields(number, line, "look")
+        fields = _fields(number, line, "look", "relief")
+        if fields["type"] == "relief":
+            continue
         try:
             seen, logged = from_fields(Observation, fields["seen"]), from_fields(Decision, fields["decision"])
         except (KeyError, ValueError) as error:
@@ -67,11 +69,11 @@ def _begun(header: Mapping[str, Any]) -> Controller:
     return Controller(target, limits, plan=plan)
 
 
-def _fields(number: int, line: str, kind: str) -> Mapping[str, Any]:
+def _fields(number: int, line: str, *kinds: str) -> Mapping[str, Any]:
     try:
         fields = json.loads(line)
     except ValueError as error:
         raise ValueError(f"line {number} is no JSON: {error}") from error
-    if not isinstance(fields, dict) or fields.get("type") != kind:
-        raise ValueError(f"line {number} must be a {kind!r} of a log of decisions")
+    if not isinstance(fields, dict) or fields.get("type") not in kinds:
+        raise ValueError(f"line {number} must be a {kinds[0]!r} of a log of decisions")
     return fields

@@ -28,11 +28,9 @@ NEED = StreamNeed(MB, 7 * MB)
 
 def keeper_of(room_bytes: int, *, pool_bytes: int = 0, told: list[Relief] | None = None) -> MemoryKeeper:
     """A keeper with so much to give, and an allocator that is not asked."""
-    return MemoryKeeper(
-        MemoryBudget(room_bytes + pool_bytes, pool_bytes=pool_bytes),
-        on_relief=lambda relief, _: None if told is None else told.append(relief),
-        give_back=lambda: None,
-    )
+    keeper = MemoryKeeper(MemoryBudget(room_bytes + pool_bytes, pool_bytes=pool_bytes), give_back=lambda: None)
+    keeper.on_relief = lambda relief, _: None if told is None else told.append(relief)
+    return keeper
 
 
 async def turns() -> None:
