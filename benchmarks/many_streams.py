@@ -2,9 +2,12 @@
 
 Each stream is sent one chunk a second. With `--hard` the limit is set as `RLIMIT_DATA`, the kernel's own (man 2
 getrlimit). That counts what is reserved, not what is used: a Vosk recogniser reserves nearly 1 MB and uses half of it.
+With `--group` a control group sets it, over which the kernel ends the process; `--take-away 0.6` takes so much of that
+away in the middle.
 """
 
 import argparse
+import logging
 import re
 import resource
 import statistics
@@ -12,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +26,8 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.material import digit_strings, model
-from engine import AsyncAudioProcessor, BatchProcessingConfig, LiveStream
-from engine.memory import MemoryKeeper
-from engine.memory_sums import budget_of
+from benchmarks.own_group import OwnGroup
+from engine import AsyncAudioProcessor, BatchProcessingConfig, LiveStream, Overloaded
 from modules.memory.model_files import files_bytes
 from modules.monitoring.resources import unique_set_bytes
 
@@ -46,6 +49,8 @@ class Load:
     chunk_s: float = 0.2
     limit_mb: int = 512
     hard: bool = False
+    group: bool = False
+    take_away: float = 0.0
 
     @property
     def limit_bytes(self) -> int:
@@ -59,6 +64,8 @@ class Seen:
 
     unique_set_bytes: list[int] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
+    refused: str = ""
+    """What the last stream was told that was not let in."""
 
     @property
     def growth(self) -> float:
@@ -78,12 +85,18 @@ def main() -> int:
     parser.add_argument("--chunk-s", type=float, default=usual.chunk_s, help="seconds of audio in a chunk")
     parser.add_argument("--limit-mb", type=int, default=usual.limit_mb, help="beside the models")
     parser.add_argument("--hard", action="store_true", help="have the kernel refuse what is beyond the limit")
+    parser.add_argument("--group", action="store_true", help="have the kernel end the process beyond the limit")
+    parser.add_argument("--take-away", type=float, default=0.0, help="share of the group's limit that goes midway")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     return 0 if report(Load(**vars(parser.parse_args()))) else 1
 
 
 def report(load: Load) -> bool:
     """Print what was seen; whether memory stayed and every chunk was answered."""
-    seen, pushed, answered = anyio.run(_run, load)
+    with OwnGroup(load.limit_bytes) if load.group else nullcontext() as group:
+        seen, pushed, answered = anyio.run(_run, load, group)
+        if group:
+            print(f"the group was at its limit {group.refusals} times")
     highest = max(seen.unique_set_bytes)
     is_complete = answered == pushed and not seen.events["error"] and not seen.events["dropped"]
     print(
@@ -92,20 +105,26 @@ def report(load: Load) -> bool:
         f"at most {highest / _MB:.0f} MB (limit {load.limit_bytes / _MB:.0f}), last third {seen.growth:.3f} of the one "
         f"before (limit {MAX_GROWTH}); {answered} of {pushed} chunks answered; events {dict(seen.events)}"
     )
+    if load.take_away:
+        print(f"a stream more, afterwards: {seen.refused or 'let in'}")
+        return is_complete and bool(seen.refused)
     return is_complete and seen.growth <= MAX_GROWTH and highest <= load.limit_bytes
 
 
-async def _run(load: Load) -> tuple[Seen, int, int]:
+async def _run(load: Load, group: OwnGroup | None) -> tuple[Seen, int, int]:
     folder = model("digits-en") if load.asr == "vosk" else None
     config = BatchProcessingConfig(
-        asr="vosk" if folder else "none", vosk_model=folder, max_streams=load.streams, workers=2
+        asr="vosk" if folder else "none",
+        vosk_model=folder,
+        max_streams=load.streams + 1,
+        max_memory_mb=load.limit_mb,
+        workers=2,
     )
     seen, sounds = Seen(), _sounds()
     counts = Counter[str]()
     async with AsyncAudioProcessor(config) as processor:
         if load.hard:
             resource.setrlimit(resource.RLIMIT_DATA, (load.limit_bytes, load.limit_bytes))
-        keeper = MemoryKeeper(budget_of(config, processor.pipeline.choice, idle_bytes=unique_set_bytes()))
         print(f"idle: unique set {unique_set_bytes() / _MB:.0f} MB, private memory {_data_bytes() / _MB:.0f} MB")
         started_s = time.perf_counter()
         async with anyio.create_task_group() as tasks:
@@ -114,7 +133,11 @@ async def _run(load: Load) -> tuple[Seen, int, int]:
             while (passed_s := time.perf_counter() - started_s) < load.seconds:
                 await anyio.sleep(min(LOOK_S, load.seconds - passed_s))
                 seen.unique_set_bytes.append(unique_set_bytes())
-                await keeper.look(own_bytes=seen.unique_set_bytes[-1])
+                if group and load.take_away and passed_s < load.seconds / 2 <= time.perf_counter() - started_s:
+                    group.limit(round(load.limit_bytes * (1 - load.take_away)))
+                    print(f"{load.take_away:.0%} of the limit of {load.limit_bytes / _MB:.0f} MB are gone", flush=True)
+                elif load.take_away and passed_s > load.seconds / 2 and not seen.refused:
+                    seen.refused = await _one_more(processor)
                 print(
                     f"{time.perf_counter() - started_s:5.0f} s: unique set {seen.unique_set_bytes[-1] / _MB:.0f} MB, "
                     f"private memory {_data_bytes() / _MB:.0f} MB",
@@ -146,6 +169,15 @@ async def _stream(  # noqa: PLR0917 - anyio passes arguments by place
             counts["pushed"] += 1
         stream.end_input()
     counts["answered"] += stream.statistics.answered_chunks
+
+
+async def _one_more(processor: AsyncAudioProcessor) -> str:
+    """What a stream is told that is not let in; empty for one that is."""
+    try:
+        async with processor.open_stream(RATE_HZ):
+            return ""
+    except Overloaded as why:
+        return str(why)
 
 
 async def _read(stream: LiveStream, events: Counter[str]) -> None:
