@@ -1,4 +1,7 @@
-"""How much memory a run takes: the unique set of an `onbeat run`, from outside, on short and long recordings."""
+"""How much memory a run takes: the unique set of an `onbeat run`, from outside, on short and long recordings.
+
+That of all its processes together: what would be free if they ended, pages that only they share included.
+"""
 
 import re
 import shutil
@@ -154,11 +157,19 @@ async def _first_segment_s(case: Case, path: Path) -> float:
 
 
 def _unique_set(pid: int) -> int:
+    """That of a process and of those it has started; a process that has just ended has none."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:  # it has just ended
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except OSError:
         return 0
-    return 1024 * sum(map(int, re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", rollup, re.MULTILINE)))
+    # anonymous pages that a fork shares count once, in parts; of mapped files only pages that nobody else has
+    own = 1024 * sum(map(int, re.findall(r"^(?:Pss_Anon|Private_Clean):\s+(\d+) kB", rollup, re.MULTILINE)))
+    return own + sum(map(_unique_set, children))
 
 
 def _resampled(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from modules.monitoring.alerts import Condition
+from modules.monitoring.memory_share import memory_share
 from modules.monitoring.pressure import CpuCause
 from modules.monitoring.targets import PerformanceTarget, is_p99_refuted
 from modules.monitoring.windows import Window, counts_of
@@ -28,7 +29,7 @@ def conditions(target: PerformanceTarget, windows: Sequence[Window]) -> tuple[Co
         _stalled(last),
         _standing(target, last),
         _suspended(last),
-        _memory(last),
+        _memory(target, last),
         _throttled(last),
         _neighbour(last),
     )
@@ -68,13 +69,12 @@ def _suspended(window: Window) -> Condition:
     return Condition("suspended", None if suspended is None else suspended > 0, words)
 
 
-def _memory(window: Window) -> Condition:
-    seen = window.state.resources
-    share = None
-    if seen.memory_used_bytes is not None and seen.memory_limit_bytes is not None:
-        share = seen.memory_used_bytes / seen.memory_limit_bytes
-    words = f"{percent(share or 0)} of the memory that may be used is in use"
-    return Condition("memory", _between(share, _MEMORY_BAD, _MEMORY_WELL), words, _LASTING_S)
+def _memory(target: PerformanceTarget, window: Window) -> Condition:
+    used = memory_share(target, window.state)
+    if used is None:
+        return Condition("memory", None, "how much memory is in use is not known", _LASTING_S)
+    words = f"{percent(used.share)} of {used.of} are in use"
+    return Condition("memory", _between(used.share, _MEMORY_BAD, _MEMORY_WELL), words, _LASTING_S)
 
 
 def _throttled(window: Window) -> Condition:

@@ -39,7 +39,7 @@ class EngineState:
     """Streams, queue, batches, machine and plan at one moment.
 
     `decisions` are the governor's last ones as sentences, oldest first. `model_bytes` is the part of the unique set
-    that the models are, which the memory target does not count.
+    that the memory target does not count: the models, and what an application held before it began with the engine.
     """
 
     streams_open: int | None = None

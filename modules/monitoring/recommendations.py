@@ -1,7 +1,8 @@
 """What would help, in plain words with the numbers that say so. Pure: it is given one window and the target."""
 
-from modules.monitoring.engine_state import BatchState
-from modules.monitoring.pressure import CpuCause, ResourceSample
+from modules.monitoring.engine_state import BatchState, EngineState
+from modules.monitoring.memory_share import memory_share
+from modules.monitoring.pressure import CpuCause
 from modules.monitoring.targets import PerformanceTarget
 from modules.monitoring.windows import Window
 from modules.monitoring.wording import counted, in_ms, percent
@@ -19,7 +20,7 @@ def recommendations(target: PerformanceTarget, window: Window) -> tuple[str, ...
         _failed(window),
         _dropped(window),
         _suspended(window),
-        _memory(window.state.resources),
+        _memory(target, window.state),
         *(_batch(batch) for batch in window.state.batches),
     )
     return tuple(words for words in found if words)
@@ -102,13 +103,11 @@ def _suspended(window: Window) -> str:
     return f"{held}: add a machine, or take a smaller model."
 
 
-def _memory(seen: ResourceSample) -> str:
-    if seen.memory_used_bytes is None or seen.memory_limit_bytes is None:
+def _memory(target: PerformanceTarget, state: EngineState) -> str:
+    used = memory_share(target, state)
+    if used is None or used.share < _MEMORY_SHORT:
         return ""
-    share = seen.memory_used_bytes / seen.memory_limit_bytes
-    if share < _MEMORY_SHORT:
-        return ""
-    return f"{percent(share)} of the memory that may be used is in use: raise that limit, or lower `max_streams`."
+    return f"{percent(used.share)} of {used.of} are in use: raise {used.setting}, or lower `max_streams`."
 
 
 def _batch(batch: BatchState) -> str:

@@ -1,5 +1,7 @@
 """What is bad and what is well, with nothing in between that is both."""
 
+from dataclasses import replace
+
 import pytest
 
 from modules.monitoring.alerts import Condition
@@ -10,6 +12,8 @@ from modules.monitoring.snapshot import ChunkCounts
 from modules.monitoring.targets import PerformanceTarget
 from modules.monitoring.windows import Window
 from tests.measured import answered, stage, window
+
+MB = 2**20
 
 
 def condition(name: str, *windows: Window) -> Condition:
@@ -81,6 +85,16 @@ def test_memory_is_bad_near_its_limit(used: int, is_bad: bool | None) -> None:  
     """With a band between."""
     assert condition("memory", resources(memory_used_bytes=used, memory_limit_bytes=100)).is_bad is is_bad
     assert condition("memory", resources(memory_used_bytes=used)).is_bad is None
+
+
+def test_memory_is_bad_near_the_targets_own_limit_too() -> None:
+    """Beside the models, of 512 MB; where nobody says how much the models are it is not known."""
+    seen = ResourceSample(unique_set_bytes=580 * MB, memory_used_bytes=10, memory_limit_bytes=100)
+    short = condition("memory", window(state=EngineState(resources=seen, model_bytes=100 * MB)))
+    assert (short.is_bad, short.words) == (True, "94 % of the 512 MB that are allowed beside models are in use")
+    assert condition("memory", window(state=EngineState(resources=seen, model_bytes=200 * MB))).is_bad is False
+    unknown = condition("memory", window(state=EngineState(resources=replace(seen, memory_used_bytes=None))))
+    assert (unknown.is_bad, unknown.words) == (None, "how much memory is in use is not known")
 
 
 @pytest.mark.parametrize(("throttled", "is_bad"), [(0.06, True), (0.03, None), (0.0, False)])
