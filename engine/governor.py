@@ -169,9 +169,6 @@ class Governor:
         self._looked_s = now_s
         load = streams.book.seen(now_s)
         self._learn_of_loop(load.chunks)
-        memory = self._governed.memory.reading(
-            sample.unique_set_bytes, sample.memory_used_bytes, sample.memory_limit_bytes
-        ).tightest
         return Observation(
             now_s=now_s,
             load=load,
@@ -180,8 +177,8 @@ class Governor:
                 busy=worked_s / (period_s * self._controller.plan.workers) if period_s else None,
                 throttled=sample.throttled,
                 cpu_pressure=sample.cpu_pressure,
-                memory_used_bytes=memory.used_bytes if memory else None,
-                memory_limit_bytes=memory.limit_bytes if memory else None,
+                memory_used_bytes=sample.memory_used_bytes,
+                memory_limit_bytes=sample.memory_limit_bytes,
             ),
             lengths=streams.lengths(limits.lengths_s),
             folder_waits=self._governed.workers.folder_waits,

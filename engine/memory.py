@@ -112,14 +112,6 @@ class MemoryKeeper:
         while self.relief.pause_folder and turn is not next(iter(self._in_hand)):
             await self._changed.wait()
 
-    def reading(
-        self, own_bytes: int | None, system_used_bytes: int | None, system_limit_bytes: int | None
-    ) -> MemoryReading:
-        """What is used of what the engine may hold, models included, and of what the system allows."""
-        ours_bytes = None if own_bytes is None else max(0, own_bytes - self.not_ours_bytes)
-        limit_bytes = max(1, self.budget.max_memory_bytes + self.budget.model_bytes)
-        return MemoryReading(ours_bytes, limit_bytes, system_used_bytes, system_limit_bytes)
-
     async def look(
         self, *, own_bytes: int | None, system_used_bytes: int | None = None, system_limit_bytes: int | None = None
     ) -> Relief:
@@ -130,7 +122,9 @@ class MemoryKeeper:
         was = self.relief
         if system_limit_bytes is not None:
             self.budget = self._allowed.within(max(0, system_limit_bytes - self.not_ours_bytes))
-        reading = self.reading(own_bytes, system_used_bytes, system_limit_bytes)
+        ours_bytes = None if own_bytes is None else max(0, own_bytes - self.not_ours_bytes)
+        limit_bytes = max(1, self.budget.max_memory_bytes + self.budget.model_bytes)
+        reading = MemoryReading(ours_bytes, limit_bytes, system_used_bytes, system_limit_bytes)
         now = self._relief.decide(reading)
         if self.pool.max_bytes != self.budget.pool_bytes:
             self.pool.max_bytes = self.budget.pool_bytes

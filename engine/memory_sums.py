@@ -9,8 +9,8 @@ from engine.stream_options import DEFAULT_CHUNK_S
 from engine.streams import StreamWish
 from modules.errors import ModelError
 from modules.memory.budget import MemoryBudget, StreamNeed
-from modules.memory.model_files import files_bytes
-from modules.memory.outlook import SESSION_BYTES, MemoryOutlook
+from modules.memory.model_files import acoustic_bytes, files_bytes
+from modules.memory.outlook import MemoryOutlook, session_bytes
 from modules.monitoring.resources import unique_set_bytes
 from modules.stages.recognisers import RecogniserChoice
 from modules.stages.vad_silero import RATE_HZ, packaged_model
@@ -48,8 +48,8 @@ def keeper_of(pipeline: Pipeline, *, before_bytes: int) -> MemoryKeeper:
 
 def room_of(keeper: MemoryKeeper, pipeline: Pipeline, wish: StreamWish) -> AbstractContextManager[None]:
     """Room for such a stream; entering it raises `Overloaded`. Of an application's own stages nothing is known."""
-    backend = None if wish.has_own_stages else pipeline.backend
-    return keeper.stream(need_of(backend, chunk_s=wish.chunk_s, sample_rate=wish.sample_rate))
+    choice = None if wish.has_own_stages else pipeline.choice
+    return keeper.stream(need_of(choice, chunk_s=wish.chunk_s, sample_rate=wish.sample_rate))
 
 
 def budget_of(config: BatchProcessingConfig, choice: RecogniserChoice | None, *, idle_bytes: int) -> MemoryBudget:
@@ -73,10 +73,13 @@ def model_bytes_of(config: BatchProcessingConfig, choice: RecogniserChoice | Non
     return recogniser + detector
 
 
-def need_of(backend: str | None, *, chunk_s: float, sample_rate: int = RATE_HZ, channels: int = 1) -> StreamNeed:
-    """What a stream needs whose recogniser is `backend`; `None` for stages of which nothing is known."""
-    session_bytes = SESSION_BYTES.get(backend, 0) if backend else 0
-    return StreamNeed.of(sample_rate=sample_rate, chunk_s=chunk_s, session_bytes=session_bytes, channels=channels)
+def need_of(choice: RecogniserChoice | None, *, chunk_s: float, sample_rate: int = RATE_HZ) -> StreamNeed:
+    """What a stream needs with that recogniser; `None` for stages of which nothing is known."""
+    remembered_bytes = 0
+    if choice:
+        width_bytes = acoustic_bytes(choice.model) if choice.model else 0
+        remembered_bytes = session_bytes(choice.backend, acoustic_bytes=width_bytes)
+    return StreamNeed.of(sample_rate=sample_rate, chunk_s=chunk_s, session_bytes=remembered_bytes)
 
 
 def outlook_of(
@@ -85,7 +88,7 @@ def outlook_of(
     """The sum for as many streams as the settings allow and as many recordings as there are workers."""
     return MemoryOutlook(
         budget_of(config, choice, idle_bytes=idle_bytes),
-        need_of(choice.backend if choice else "none", chunk_s=config.chunk_s or DEFAULT_CHUNK_S),
+        need_of(choice, chunk_s=config.chunk_s or DEFAULT_CHUNK_S),
         max_streams=config.max_streams,
         recordings=workers,
     )

@@ -11,23 +11,6 @@ LEAVE_BELOW: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryUse:
-    """So much is used of a limit."""
-
-    used_bytes: int
-    limit_bytes: int
-
-    def __post_init__(self) -> None:
-        if self.used_bytes < 0 or self.limit_bytes < 1:
-            raise ValueError(f"used_bytes must be 0 or more and limit_bytes at least 1, got {self}")
-
-    @property
-    def share(self) -> float:
-        """How much of it, 1.0 being all."""
-        return self.used_bytes / self.limit_bytes
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryReading:
     """What is used, and of how much, in bytes; `None` where it is unknown.
 
@@ -47,20 +30,14 @@ class MemoryReading:
             raise ValueError(f"used bytes must be 0 or more, or None, got {self}")
 
     @property
-    def tightest(self) -> MemoryUse | None:
-        """What is used of the limit of which the larger share is; `None` when nothing is known."""
-        uses = []
-        if self.own_bytes is not None:
-            uses.append(MemoryUse(self.own_bytes, self.own_limit_bytes))
-        if self.system_used_bytes is not None and self.system_limit_bytes is not None:
-            uses.append(MemoryUse(self.system_used_bytes, self.system_limit_bytes))
-        return max(uses, key=lambda use: use.share, default=None)
-
-    @property
     def share(self) -> float | None:
         """How much of the tighter limit is used, 1.0 being all; `None` when nothing is known."""
-        tightest = self.tightest
-        return None if tightest is None else tightest.share
+        shares = []
+        if self.own_bytes is not None:
+            shares.append(self.own_bytes / self.own_limit_bytes)
+        if self.system_used_bytes is not None and self.system_limit_bytes is not None:
+            shares.append(self.system_used_bytes / self.system_limit_bytes)
+        return max(shares, default=None)
 
 
 @dataclass(frozen=True, slots=True)

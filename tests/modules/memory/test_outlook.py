@@ -3,7 +3,7 @@
 import pytest
 
 from modules.memory.budget import MemoryBudget, StreamNeed
-from modules.memory.outlook import SESSION_BYTES, MemoryOutlook
+from modules.memory.outlook import SESSION_BYTES, MemoryOutlook, session_bytes
 
 MB = 2**20
 BUDGET = MemoryBudget(512 * MB, pool_bytes=32 * MB, idle_bytes=50 * MB, model_bytes=40 * MB)
@@ -35,3 +35,15 @@ def test_negative_counts_are_refused() -> None:
     """There are no fewer than no streams."""
     with pytest.raises(ValueError, match="must be 0 or more"):
         MemoryOutlook(BUDGET, NEED, max_streams=-1, recordings=0)
+
+
+def test_a_recogniser_remembers_more_with_a_wider_model() -> None:
+    """As measured of two models; of another backend, and of a model as small as the smaller, what the table says."""
+    assert session_bytes("vosk", acoustic_bytes=1_391_629) == SESSION_BYTES["vosk"]
+    assert session_bytes("vosk", acoustic_bytes=13_087_434) == pytest.approx(12.0e6, rel=0.02)
+    assert session_bytes("none") == SESSION_BYTES["none"]
+
+
+def test_of_stages_that_are_nobodys_nothing_is_known() -> None:
+    """So nothing is promised to them."""
+    assert session_bytes(None) == session_bytes("mine") == 0
