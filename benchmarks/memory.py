@@ -1,4 +1,4 @@
-"""Memory: what leased blocks gain over fresh ones and where they do not, and how much of it a run takes."""
+"""Memory: what leased blocks gain over fresh ones and where they do not, and what a mapped file takes."""
 
 import tempfile
 import time
@@ -10,8 +10,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from benchmarks import unique_set
-from benchmarks.material import NoMaterial
 from benchmarks.sides import in_turn
 from modules.audio.buffer import AudioBuffer
 from modules.audio.mapped_file import MemoryMappedAudioFile
@@ -37,8 +35,8 @@ _MB = 2**20
 Samples = NDArray[np.float32]
 
 
-def report(*, minutes: float, rounds: int) -> bool:
-    """Print the gains, then a line a run; whether what has a limit is within it."""
+def report(*, rounds: int) -> bool:
+    """Print the gains; whether what has a limit is within it."""
     within = [blocks_alive(seconds, rounds=rounds) for seconds in BLOCKS_S]
     good = mapped_windows() and all(within)
     decoded_blocks(rounds=rounds)
@@ -46,11 +44,7 @@ def report(*, minutes: float, rounds: int) -> bool:
         detector_inputs(streams, rounds=rounds)
     for rows in (1, 64):
         onnx_outputs(rows, rounds=rounds)
-    try:
-        return unique_set.report(minutes=minutes) and good
-    except NoMaterial as reason:
-        print(f"runs skipped: {reason}")
-        return good
+    return good
 
 
 def blocks_alive(seconds: int, *, rounds: int) -> bool:

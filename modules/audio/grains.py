@@ -68,7 +68,8 @@ def to_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
     Any int16 divided by 32768 comes back as itself. NaN and infinities do not get this far: see `AudioBuffer.of`.
     """
-    scaled: NDArray[np.float32] = np.rint(samples * np.float32(_PCM16_SCALE))
+    scaled: NDArray[np.float32] = samples * np.float32(_PCM16_SCALE)
+    np.rint(scaled, out=scaled)
     np.clip(scaled, _PCM16_MIN, _PCM16_MAX, out=scaled)
     return scaled.astype("<i2")
 

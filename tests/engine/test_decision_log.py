@@ -7,9 +7,12 @@ import pytest
 
 from engine.decision_log import DecisionLog
 from modules.errors import OutputError
+from modules.memory.relief import Relief
 from modules.monitoring.targets import PerformanceTarget
+from modules.tuning.controller import Controller
 from modules.tuning.json_records import from_fields
 from modules.tuning.plan import Decision, Limits, Observation, Plan
+from modules.tuning.replay import Replay, replay
 
 LIMITS = Limits()
 PLAN = Plan(0.2, 2, 10)
@@ -51,3 +54,21 @@ def fill(path: Path) -> None:
         log.begin(PerformanceTarget(), LIMITS, PLAN)
         for second in range(1_000):
             log.look(Observation(float(second)), Decision(float(second), PLAN))
+
+
+def test_relief_of_memory_is_a_line_of_its_own(tmp_path: Path) -> None:
+    """With the steps in words and the reason; a replay of the decisions passes over it."""
+    controller = Controller(PerformanceTarget(), LIMITS, plan=PLAN)
+    with DecisionLog(tmp_path / "log.jsonl") as log:
+        log.begin(PerformanceTarget(), LIMITS, PLAN)
+        log.look(Observation(1.0), controller.decide(Observation(1.0)))
+        log.relieved(1.2, Relief(trim_pools=True, short_buffers=True), "86 % is used")
+        log.look(Observation(2.0), controller.decide(Observation(2.0)))
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert json.loads(lines[2]) == {
+        "type": "relief",
+        "at_s": 1.2,
+        "steps": ["trim pools", "short buffers"],
+        "why": "86 % is used",
+    }
+    assert replay(lines) == Replay(looks=2, moves=0)

@@ -16,12 +16,15 @@ from engine.dispatch import Dispatch
 from engine.governor import Governed, Governor
 from engine.hop_kind import HopKind
 from engine.inline_workers import InlineWorkers
+from engine.memory import MemoryKeeper
 from engine.shared_calls import CallTimes
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions
 from engine.streams import Streams
 from engine.workers import PLAIN, WorkerThreads
 from modules.batching.cost_model import CostLimits, CostModel
+from modules.memory.budget import MemoryBudget
+from modules.memory.relief import Relief
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.pressure import ResourceSample
 from modules.monitoring.targets import PerformanceTarget
@@ -59,6 +62,7 @@ class Noted:
 
     begun: list[tuple[PerformanceTarget, Limits, Plan]] = field(default_factory=list)
     looks: list[tuple[Observation, Decision]] = field(default_factory=list)
+    reliefs: list[tuple[float, Relief, str]] = field(default_factory=list)
 
     def begin(self, target: PerformanceTarget, limits: Limits, plan: Plan) -> None:
         """Note it."""
@@ -67,6 +71,10 @@ class Noted:
     def look(self, seen: Observation, decision: Decision) -> None:
         """Note it."""
         self.looks.append((seen, decision))
+
+    def relieved(self, at_s: float, relief: Relief, why: str) -> None:
+        """Note it."""
+        self.reliefs.append((at_s, relief, why))
 
 
 class Engine:
@@ -80,7 +88,10 @@ class Engine:
         pipeline = parts_with(InlineWorkers(), CountingRecogniser()).pipeline
         self.streams = Streams(pipeline, self.workers, self.dispatch, self.monitor)
         self.noted = Noted()
-        governed = Governed(self.streams, self.workers, self.dispatch, self.monitor, limits or Limits())
+        self.memory = MemoryKeeper(MemoryBudget(1_000, model_bytes=200), give_back=lambda: None)
+        governed = Governed(
+            self.streams, self.workers, self.dispatch, self.monitor, limits or Limits(), memory=self.memory
+        )
         self.governor = Governor(governed, controller, observer=self.noted, clock=now_s)
 
     def opened(self, priority: int = 0) -> FakeStream:
@@ -233,6 +244,66 @@ def test_it_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
     assert "workers: 2 -> 1: workers was turned" in caplog.messages
     engine.governor.look(9.0)
     assert engine.governor.state().plan.rungs == ()
+
+
+# What it does when memory is short
+
+
+def test_it_has_the_keeper_look_at_what_was_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With each sample, once a second: the unique set, and what the control group uses of its limit."""
+    engine = Engine(Scripted())
+    samples = iter(
+        [
+            ResourceSample(unique_set_bytes=300, memory_used_bytes=300, memory_limit_bytes=10_000),
+            ResourceSample(unique_set_bytes=1_050, memory_used_bytes=2_000, memory_limit_bytes=10_000),
+            ResourceSample(unique_set_bytes=300, memory_used_bytes=950, memory_limit_bytes=1_000),
+        ]
+    )
+
+    async def at_once(call: Callable[..., Any], *args: object) -> object:
+        return next(samples) if call == engine.governor._sampler.sample else call(*args)
+
+    monkeypatch.setattr(anyio.to_thread, "run_sync", at_once)
+    stream = engine.opened()
+    reliefs: list[tuple[bool, bool]] = []
+
+    async def main() -> None:
+        for _ in range(3):
+            with anyio.move_on_after(0.1):
+                await engine.governor.run()
+            reliefs.append((stream.keeps_little, engine.memory.relief.refuse))
+
+    run_virtually(main)
+    assert reliefs == [(False, False), (True, False), (True, True)]
+    assert engine.memory.budget.max_memory_bytes == 800  # of 1,000 that the group has left, beside the models
+
+
+@pytest.mark.anyio
+async def test_relief_is_seen_by_everybody_who_watches() -> None:
+    """Streams keep less waiting; the monitor, the observer and the plan that is shown say so, with the reason."""
+    engine = Engine(Scripted())
+    stream = engine.opened()
+    await engine.memory.look(own_bytes=1_150)
+    assert stream.keeps_little
+    state = engine.governor.state()
+    assert state.model_bytes == 200
+    assert state.plan.rungs == (
+        "memory: trim pools",
+        "memory: short buffers",
+        "memory: pause folder",
+        "memory: refuse",
+    )
+    assert state.plan.accepts_streams is False
+    assert state.decisions[-1].startswith(
+        "memory relief is now trim pools, short buffers, pause folder, refuse: 96 % of the memory is used"
+    )
+    ((_, relief, why),) = engine.noted.reliefs
+    assert relief == engine.memory.relief
+    assert why.startswith("96 % of the memory is used: 0.0 of 0.0 MB are given")
+    await engine.memory.look(own_bytes=100)
+    assert not stream.keeps_little
+    assert engine.governor.state().plan.rungs == ()
+    assert engine.governor.state().decisions[-1].startswith("memory relief is now none: 8 %")
 
 
 # How often it looks

@@ -339,3 +339,20 @@ def test_a_chunk_given_up_later_is_counted() -> None:
     assert chunk is not None
     assert watched.inlet.gave_up(chunk) == Dropped(0.0, 100)
     assert watched.inlet.dropped_frames == 100
+
+
+def test_little_waits_while_memory_is_short() -> None:
+    """A second, or a chunk where that is longer; what waits already is kept, and later there is as much room again."""
+    watched = Watched("reject", buffered=5_000)
+    assert watched.push(3_000)
+    watched.inlet.keep_little(True)
+    assert (watched.inlet.waiting_frames, watched.inlet.room) == (3_000, 0)
+    assert not watched.push(1)
+    watched.inlet.keep_little(False)
+    assert watched.inlet.room == 2_000
+    brief = Watched("reject", buffered=300)
+    brief.inlet.keep_little(True)
+    assert brief.inlet.room == 300
+    long = Watched("reject", buffered=300, chunk=4_000)
+    long.inlet.keep_little(True)
+    assert long.inlet.room == 4_000

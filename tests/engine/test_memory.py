@@ -135,6 +135,40 @@ async def test_nothing_new_begins_while_it_is_refused() -> None:
         assert begun.is_set()
 
 
+async def test_when_nothing_is_in_hand_a_stream_is_let_in_however_short_memory_is() -> None:
+    """There is nothing that could end and give memory back: an engine that refuses everybody is of no use."""
+    keeper = keeper_of(1_000 * MB)
+    await keeper.look(own_bytes=2_000 * MB)
+    with keeper.stream(NEED), pytest.raises(Overloaded, match="memory is short"):
+        keeper.stream(NEED).__enter__()
+
+
+async def test_what_belongs_to_an_application_is_not_counted() -> None:
+    """Neither as used, nor as room where the system has a limit."""
+    keeper = MemoryKeeper(MemoryBudget(100 * MB), not_ours_bytes=700 * MB, give_back=lambda: None)
+    assert await keeper.look(own_bytes=770 * MB) == Relief()
+    await keeper.look(own_bytes=770 * MB, system_used_bytes=770 * MB, system_limit_bytes=760 * MB)
+    assert keeper.budget.max_memory_bytes == 60 * MB
+    assert keeper.relief.refuse
+
+
+async def test_recordings_that_wait_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """With the setting that would let them go on."""
+    keeper = keeper_of(RECORDING_BYTES)
+
+    async def one() -> None:
+        async with keeper.recording():
+            await turns()
+
+    with caplog.at_level(logging.INFO, "engine.memory"):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(one)
+    assert caplog.messages == [
+        "recordings wait for memory: 16.0 of 16.0 MB are given; raise max_memory_mb to have more at once"
+    ]
+
+
 async def test_pools_are_trimmed_at_once_and_the_allocator_now_and_then() -> None:
     """It takes time to ask, so not at every look."""
     asked: list[int] = []

@@ -120,3 +120,16 @@ def test_the_standing_queue_is_the_shortest_wait_since_the_last_look() -> None:
     assert book.seen(2.0).standing_queue_s is None
     book.waited(0.5)
     assert book.seen(3.0).standing_queue_s == 0.5
+
+
+def test_while_memory_is_short_streams_keep_little() -> None:
+    """Those that are open, those that come, and whatever the plan says meanwhile; then as much again as before."""
+    book = StreamBook()
+    first = opened(book)
+    book.keep_little(True)  # before there is a plan nobody is told
+    assert not first.keeps_little
+    book.follow(plan(10))
+    second = opened(book)
+    assert [stream.keeps_little for stream in (first, second)] == [True, True]
+    book.keep_little(False)
+    assert [stream.keeps_little for stream in (first, second)] == [False, False]

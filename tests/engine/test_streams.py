@@ -9,9 +9,10 @@ import pytest
 from engine.dispatch import Dispatch
 from engine.pipeline import Pipeline
 from engine.stream_options import StreamOptions
-from engine.streams import Streams
+from engine.streams import Streams, StreamWish
 from engine.workers import WorkerThreads
 from modules.batching.cost_model import CostModel
+from modules.errors import Overloaded
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.asr_vosk import VoskRecogniser
 from modules.stages.hop import AnyStage
@@ -133,3 +134,58 @@ async def test_partials_are_switched_whenever_the_stages_are_made(stages_come_fi
         streams.follow(Plan(0.2, 1, 10, partials=True))
         assert live.says_partials is True
         assert cast("LivePipeline", streams._pipeline).made == 1
+
+
+async def test_a_stream_is_open_inside_the_room_there_is_for_it() -> None:
+    """Taken when it is opened, given back when it is over, also where it could not be opened; else it is refused."""
+    wishes: list[StreamWish] = []
+    taken = 0
+
+    @contextmanager
+    def room(wish: StreamWish) -> Iterator[None]:
+        nonlocal taken
+        wishes.append(wish)
+        if taken:
+            raise Overloaded("one is enough", retry_after_s=1.0)
+        taken += 1
+        try:
+            yield
+        finally:
+            taken -= 1
+
+    class Broken(EverySecond):
+        def open(self) -> EverySecond:
+            raise LookupError("no session")
+
+    async with WorkerThreads(1) as workers:
+        streams = streams_on(workers)
+        streams._room = room
+        with leaves_nothing(streams):
+            async with await streams.open(OPTIONS, [Means()]) as stream:
+                with pytest.raises(Overloaded, match="one is enough"):
+                    await streams.open(OPTIONS, [Means()])
+                assert (taken, streams.open_now) == (1, 1)
+                stream.end_input()
+                await events_of(stream)
+            assert taken == 0
+            with pytest.raises(LookupError, match="no session"):
+                await streams.open(OPTIONS, [Broken()])
+            assert taken == 0
+    assert wishes[0] == StreamWish(RATE_HZ, 0.1, has_own_stages=True)
+
+
+async def test_a_stream_asks_for_chunks_as_the_plan_has_them() -> None:
+    """Where its options leave their length to the engine."""
+    wishes: list[StreamWish] = []
+
+    @contextmanager
+    def room(wish: StreamWish) -> Iterator[None]:
+        wishes.append(wish)
+        yield
+
+    async with WorkerThreads(1) as workers:
+        streams = streams_on(workers)
+        streams._room = room
+        streams.follow(Plan(0.8, 1, 10))
+        async with await streams.open(StreamOptions(RATE_HZ), [Means()]):
+            assert wishes == [StreamWish(RATE_HZ, 0.8, has_own_stages=True)]
