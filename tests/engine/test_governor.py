@@ -16,7 +16,7 @@ from engine.dispatch import Dispatch
 from engine.governor import Governed, Governor
 from engine.hop_kind import HopKind
 from engine.inline_workers import InlineWorkers
-from engine.memory import MemoryKeeper
+from engine.memory import MemoryKeeper, unlimited
 from engine.shared_calls import CallTimes
 from engine.stream import LiveStream
 from engine.stream_options import StreamOptions
@@ -80,7 +80,9 @@ class Noted:
 class Engine:
     """What a governor governs, with fake streams and workers that do nothing."""
 
-    def __init__(self, controller: Controller, limits: Limits | None = None) -> None:
+    def __init__(
+        self, controller: Controller, limits: Limits | None = None, *, memory: MemoryKeeper | None = None
+    ) -> None:
         """Begin to govern."""
         self.workers = WorkerThreads(2)
         self.monitor = RealTimePerformanceMonitor()
@@ -88,7 +90,7 @@ class Engine:
         pipeline = parts_with(InlineWorkers(), CountingRecogniser()).pipeline
         self.streams = Streams(pipeline, self.workers, self.dispatch, self.monitor)
         self.noted = Noted()
-        self.memory = MemoryKeeper(MemoryBudget(1_000, model_bytes=200), give_back=lambda: None)
+        self.memory = memory or unlimited()
         governed = Governed(
             self.streams, self.workers, self.dispatch, self.monitor, limits or Limits(), memory=self.memory
         )
@@ -249,9 +251,14 @@ def test_it_says_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
 # What it does when memory is short
 
 
+def small_memory() -> MemoryKeeper:
+    """A keeper of a thousand bytes beside models of two hundred, and an allocator that is not asked."""
+    return MemoryKeeper(MemoryBudget(1_000, model_bytes=200), give_back=lambda: None)
+
+
 def test_it_has_the_keeper_look_at_what_was_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
     """With each sample, once a second: the unique set, and what the control group uses of its limit."""
-    engine = Engine(Scripted())
+    engine = Engine(Scripted(), memory=small_memory())
     samples = iter(
         [
             ResourceSample(unique_set_bytes=300, memory_used_bytes=300, memory_limit_bytes=10_000),
@@ -281,7 +288,7 @@ def test_it_has_the_keeper_look_at_what_was_sampled(monkeypatch: pytest.MonkeyPa
 @pytest.mark.anyio
 async def test_relief_is_seen_by_everybody_who_watches() -> None:
     """Streams keep less waiting; the monitor, the observer and the plan that is shown say so, with the reason."""
-    engine = Engine(Scripted())
+    engine = Engine(Scripted(), memory=small_memory())
     stream = engine.opened()
     await engine.memory.look(own_bytes=1_150)
     assert stream.keeps_little
