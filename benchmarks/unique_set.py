@@ -40,6 +40,7 @@ WORKERS = 2
 _SAMPLE_S = 0.02
 _MB = 2**20
 _BARE = "import engine.cli.app, time; print('ready', flush=True); time.sleep(600)"
+_SUMMARY_BYTES = 2_000
 _STEADY_S, _STILL = 3.0, 100_000
 
 
@@ -141,12 +142,17 @@ def peak_bytes(case: Case, path: Path, folder: Path) -> int:
     """
     largest = 0
     with _run_of(case, path, folder) as process:
-        while process.poll() is None and not (folder / "out" / "results.jsonl").exists():
+        while process.poll() is None and not _is_done(folder / "out" / "results.jsonl"):
             largest = max(largest, _unique_set(process.pid))
             time.sleep(_SAMPLE_S)
     if process.returncode:
         raise AssertionError(f"onbeat run {path.name} ended with {process.returncode}")
     return largest
+
+
+def _is_done(results: Path) -> bool:
+    """Whether the summary is written, which comes last."""
+    return results.exists() and b'"type":"summary"' in results.read_bytes()[-_SUMMARY_BYTES:]
 
 
 def _run_of(case: Case, path: Path, folder: Path, *options: str) -> "subprocess.Popen[bytes]":
