@@ -1,9 +1,10 @@
 """The processor as an application uses it, with real decoding and no recogniser, or a recogniser that counts."""
 
+import gc
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from engine import (
     ConfigError,
     DecodeError,
     OutputError,
+    Overloaded,
     Status,
     TranscriptFormat,
     process_audio_file,
@@ -32,6 +34,14 @@ from tests.fakes import CountingRecogniser, ramp, write_wav
 pytestmark = pytest.mark.anyio
 
 CONFIG = BatchProcessingConfig(asr="none", segmenting="off", workers=2)
+
+
+class Nothing:
+    """A stage that answers every chunk with nothing."""
+
+    def process(self, batch: Sequence[object]) -> list[None]:
+        """Nothing for each."""
+        return [None for _ in batch]
 
 
 @pytest.fixture
@@ -171,6 +181,39 @@ async def test_a_processor_outside_its_block_says_what_to_do() -> None:
         pass
     with pytest.raises(RuntimeError, match="async with"):
         await processor.process_file("x.wav")
+
+
+async def test_streams_stay_within_the_memory_budget(recogniser: CountingRecogniser) -> None:
+    """The first is always let in; the next is told what it needs, what there is, and which setting to raise."""
+    del recogniser
+    wide: dict[str, Any] = {"sample_rate": 192_000, "chunk_s": 60.0, "stages": [Nothing()]}
+    async with AsyncAudioProcessor(BatchProcessingConfig(asr="none", workers=1, max_memory_mb=64)) as processor:
+        async with processor.open_stream(**wide):
+            with pytest.raises(Overloaded, match=r"a stream needs 131\.8 MB and 131\.8 of .*; raise max_memory_mb"):
+                await processor.open_stream(**wide).__aenter__()
+        async with processor.open_stream(**wide) as stream:
+            assert stream.statistics.pushed_frames == 0
+
+
+async def test_the_pool_lends_blocks_inside_the_budget(recogniser: CountingRecogniser) -> None:
+    """A sixteenth of a small one; outside the block there is none."""
+    del recogniser
+    processor = AsyncAudioProcessor(BatchProcessingConfig(asr="none", workers=1, max_memory_mb=64))
+    async with processor:
+        with processor.pool.lease((1_000, 2)) as lease:
+            assert lease.samples.shape == (1_000, 2)
+        assert processor.pool.max_bytes == 4 * 2**20
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = processor.pool
+
+
+async def test_what_was_there_at_the_beginning_is_frozen_if_that_is_wanted(recogniser: CountingRecogniser) -> None:
+    """Until the block is left."""
+    del recogniser
+    gc.unfreeze()
+    async with AsyncAudioProcessor(BatchProcessingConfig(asr="none", workers=1, freeze_garbage=True)):
+        assert gc.get_freeze_count() > 1_000
+    assert gc.get_freeze_count() == 0
 
 
 async def test_a_folder_gets_results_in_order_and_transcripts_beside(tmp_path: Path) -> None:
