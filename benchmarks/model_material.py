@@ -1,7 +1,7 @@
 """Models that benchmarks measure, each with real input for a call of any number of rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.material import SHARED, NoMaterial, digit_strings
+from modules.models.free_axis import free_and_prove
 from modules.models.graph_bytes import Node, Port, model_bytes
+from modules.models.onnx import OnnxModel
 from modules.models.replay import MAX_CALLS, Replay
 
 Feeds = dict[str, NDArray[Any]]
@@ -28,6 +30,8 @@ class Subject:
     path: Path
     feeds: Callable[[int], Feeds]
     sizes: Callable[[int], dict[str, int]] = lambda rows: {"batch": rows}
+    row_axes: Mapping[str, int] = field(default_factory=dict)
+    """Along which axis of an input or output the rows lie, where that is not the first."""
 
     def replay(self, *, calls: int = 60, steps: tuple[str, ...] = ()) -> Replay:
         """Calls of one row; inputs in `steps` are memory and left out."""
@@ -41,8 +45,11 @@ class Subject:
         )
 
 
-def subjects() -> list[Subject]:
-    """Silero VAD, YAMNet on a waveform and the spelling CNN on log-mel, on spoken digits."""
+def subjects(made: Path) -> list[Subject]:
+    """Silero VAD, YAMNet on a waveform, the spelling CNN on log-mel and both models of DTLN, on spoken digits.
+
+    DTLN is published with a batch of one; its models with a free batch axis are written into `made`.
+    """
     folder = SHARED / "models" / "onnx"
     if not folder.is_dir():
         raise NoMaterial(f"needs the models in {folder}")
@@ -51,6 +58,7 @@ def subjects() -> list[Subject]:
     grains = _windows(speech, 576, 512)
     seconds = _windows(speech, 15_600, 7_800)
     patches = log_mel_patches(speech)
+    shifts = _windows(speech, 512, 128)
 
     def silero(rows: int) -> Feeds:
         memory = np.zeros((2, rows, 128), np.float32)
@@ -62,6 +70,7 @@ def subjects() -> list[Subject]:
             folder / "silero_vad.onnx",
             silero,
             lambda rows: {"input.0": rows, "input.1": 576, "state.1": rows},
+            {"state": 1, "stateN": 1},
         ),
         Subject(
             "YAMNet",
@@ -74,7 +83,22 @@ def subjects() -> list[Subject]:
             folder / "moonshine_spelling_cnn_mel.onnx",
             lambda rows: {"log_mel": _some(patches, rows)},
         ),
+        _freed("DTLN 1", folder / "dtln_1.onnx", made, np.abs(np.fft.rfft(shifts)).astype(np.float32)),
+        _freed("DTLN 2", folder / "dtln_2.onnx", made, shifts),
     ]
+
+
+def _freed(name: str, path: Path, made: Path, signal: NDArray[np.float32]) -> Subject:
+    """A model of DTLN with a free batch axis, whose rows are steps of `signal` with an empty memory."""
+    file = made / free_and_prove(path, made).file
+    heard, memory = OnnxModel(file).inputs
+
+    def feeds(rows: int) -> Feeds:
+        states = np.zeros((rows, *(size for size in memory.shape[1:] if isinstance(size, int))), np.float32)
+        return {heard.name: _some(signal, rows)[:, np.newaxis], memory.name: states}
+
+    axes = {str(spec.shape[0]) if isinstance(spec.shape[0], str) else f"{spec.name}.0" for spec in (heard, memory)}
+    return Subject(name, file, feeds, lambda rows: dict.fromkeys(axes, rows))
 
 
 def encoder(folder: Path) -> Subject:
