@@ -5,14 +5,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.model_loops import bare, bare_defaults, bare_loop, on_workers, paced_cpu_ms
+from benchmarks.model_loops import bare, bare_defaults, bare_loop, best_of, in_rounds, on_workers, paced_cpu_ms
 from benchmarks.model_material import Feeds, Subject, encoder, subjects
 from benchmarks.model_variants import variants
 from modules.models.model_bench import cost_of, knee
@@ -30,13 +30,13 @@ _HOP_MS = 10.0
 _LOAD = 0.1
 
 
-def report(*, seconds: float = 1.0, rounds: int = 5) -> bool:
+def report(*, seconds: float = 1.0) -> bool:
     """Print everything; whether all limits are kept."""
     with tempfile.TemporaryDirectory() as folder:
         under_test = [*subjects(Path(folder)), encoder(Path(folder))]
         good = [
             _together(under_test),
-            _throughput(under_test, seconds=seconds, rounds=rounds),
+            _throughput(under_test, seconds=seconds),
             _light_load(under_test, seconds=seconds),
             _first_requests(under_test),
             _binding(under_test),
@@ -68,10 +68,12 @@ def _together(under_test: Sequence[Subject]) -> bool:
     return worst <= MOST_DIFFERENCE
 
 
-def _throughput(under_test: Sequence[Subject], *, seconds: float, rounds: int) -> bool:
+def _throughput(under_test: Sequence[Subject], *, seconds: float) -> bool:
     """Rows a second at the knee on the engine's workers, beside bare loops with every thread setting, in turn."""
     cpus = worker_count(effective_cpus())
-    settings = list(product(range(1, cpus + 1), range(1, cpus + 1), (False, True)))  # intra-op, threads, spinning
+    settings = [
+        one for one in product(range(1, cpus + 1), range(1, cpus + 1), (False, True)) if one[0] > 1 or not one[2]
+    ]
     shares = []
     for subject in under_test:
         model = OnnxModel(subject.path)
@@ -79,31 +81,21 @@ def _throughput(under_test: Sequence[Subject], *, seconds: float, rounds: int) -
         feeds, calls = subject.feeds(best.rows), max(1, round(_HOP_MS / best.call_ms))
         ours = partial(on_workers, partial(model.run, feeds), calls=calls, rows=best.rows, workers=cpus)
         loops = {
-            (intra, threads, spins): partial(bare_loop, bare(subject.path, intra, spins=spins), feeds, threads)
+            (intra, threads, spins): partial(
+                bare_loop, bare(subject.path, intra, spins=spins), feeds, threads=threads, rows=best.rows
+            )
             for intra, threads, spins in settings
         }
-        found = {setting: loop(seconds / 2) * best.rows for setting, loop in loops.items()}
-        winner = max(found, key=found.__getitem__)
-        pairs = [_both(ours, loops[winner], seconds, is_ours_first=number % 2 == 0) for number in range(rounds)]
-        pairs = [(a, b * best.rows) for a, b in pairs]
-        share = statistics.median(a / b for a, b in pairs)
-        shares.append(share)
+        winner = best_of(loops)
+        found = in_rounds(ours, loops[winner], least=LEAST_SHARE)
+        shares.append(statistics.median(found.ratios))
         print(
-            f"{subject.name}, {best.rows} rows a call (knee): {statistics.median(a for a, _ in pairs):,.0f} rows/s on "
-            f"{cpus} workers; best bare loop {statistics.median(b for _, b in pairs):,.0f} ({winner[0]} intra-op, "
-            f"{winner[1]} threads, spinning {'on' if winner[2] else 'off'}): {share:.3f} (at least {LEAST_SHARE})"
+            f"{subject.name}, {best.rows} rows a call (knee): {statistics.median(found.ours):,.0f} rows/s on {cpus} "
+            f"workers; best of {len(loops)} bare loops {statistics.median(found.theirs):,.0f} ({winner[0]} intra-op, "
+            f"{winner[1]} threads, spinning {'on' if winner[2] else 'off'}): {shares[-1]:.3f} in {len(found.ours)} "
+            f"rounds, between {found.interval[0]:.3f} and {found.interval[1]:.3f} (at least {LEAST_SHARE})"
         )
     return min(shares) >= LEAST_SHARE
-
-
-def _both(
-    ours: Callable[[float], float], bare: Callable[[float], float], seconds: float, *, is_ours_first: bool
-) -> tuple[float, float]:
-    """Each side once, the order changing from round to round."""
-    if is_ours_first:
-        return ours(seconds), bare(seconds)
-    second = bare(seconds)
-    return ours(seconds), second
 
 
 def _light_load(under_test: Sequence[Subject], *, seconds: float) -> bool:
