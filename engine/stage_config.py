@@ -19,6 +19,8 @@ from modules.errors import ConfigError
 from modules.models.fallback_order import FallbackEvent
 from modules.models.named_models import CompositeDescription, NamedModels
 from modules.models.onnx_options import OnnxOptions, options_of
+from modules.models.threads import ThreadRoom
+from modules.monitoring.resources import effective_cpus, worker_count
 from modules.stages.described import described, fingerprint
 from modules.stages.descriptions import (
     ClassifyDescription,
@@ -78,9 +80,12 @@ class StageSet:
         return self.stages[name]
 
 
-def load_stages(file: Path, on_event: Callable[[FallbackEvent], None] = log_event) -> StageSet:
+def load_stages(
+    file: Path, on_event: Callable[[FallbackEvent], None] = log_event, *, workers: int | None = None
+) -> StageSet:
     """The stages that `file`, an `onbeat.toml`, describes; `on_event` is told when one of them falls back.
 
+    The models' threads fit beside each other when calls run on so many `workers`, by default the effective CPUs.
     Nothing is loaded yet. Raises `ConfigError` for what is not TOML, unknown keys and values that are not allowed.
     """
     try:
@@ -92,7 +97,9 @@ def load_stages(file: Path, on_event: Callable[[FallbackEvent], None] = log_even
     place = _Place(file)
     composites = {name: place.composite(name, table) for name, table in place.tables(tables, "composite").items()}
     stages = {name: place.stage(name, table) for name, table in place.tables(tables, "stage").items()}
-    return StageSet(stages, composites, NamedModels(CallWatch(), composites, on_event))
+    cpus = effective_cpus()
+    room = ThreadRoom(workers or worker_count(cpus), cpus.cpus)
+    return StageSet(stages, composites, NamedModels(CallWatch(), composites, on_event, room))
 
 
 def named_stages(config: BatchProcessingConfig, stages: StageSet | None) -> ExtraStages | None:

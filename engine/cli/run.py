@@ -108,7 +108,7 @@ def run_command(
         watch=watch,
     )
     start = Start.of(resume=resume, overwrite=overwrite)
-    described = load_stages(loaded.file) if loaded.file else None
+    described = load_stages(loaded.file, workers=loaded.config.workers) if loaded.file else None
     raise typer.Exit(carry_out(Order(loaded.config, request, output, start, show, dashboard, described)))
 
 

@@ -78,7 +78,7 @@ def stream_command(
 
 async def _stream(live: LiveInput, loaded: LoadedConfig, display: LiveDashboard | None, decisions: Path | None) -> None:
     with DecisionLog(decisions) if decisions else nullcontext() as log:
-        described = load_stages(loaded.file) if loaded.file else None
+        described = load_stages(loaded.file, workers=loaded.config.workers) if loaded.file else None
         await _follow(live, AsyncAudioProcessor(loaded.config, observer=log, stages=described), display)
 
 

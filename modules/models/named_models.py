@@ -1,8 +1,9 @@
 """Models by name: an ONNX or PyTorch file, a Python callable, a composite, and a list of them as a role."""
 
 import importlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,7 +15,9 @@ from modules.models.fallback import BackendChoice, Fallback, Watch
 from modules.models.fallback_model import FallbackModel
 from modules.models.fallback_order import FallbackEvent, FallbackRules
 from modules.models.onnx import OnnxModel
-from modules.models.onnx_options import OnnxOptions
+from modules.models.onnx_options import OnnxOptions, Provider
+from modules.models.optimizer import best_of
+from modules.models.threads import ThreadRoom
 from modules.models.torch_model import TorchModel
 
 PYTHON: Final = "python:"
@@ -25,6 +28,8 @@ COMPOSITE: Final = "composite:"
 
 TORCH_SUFFIXES: Final = (".pt", ".pt2", ".ts")
 """Files that are programs of PyTorch; all others are ONNX."""
+
+_log = logging.getLogger(__name__)
 
 ModelNames = str | Path | tuple[str | Path, ...]
 """A model, or several, best first: each a path, `python:...` or `composite:...`."""
@@ -57,11 +62,13 @@ class NamedModels:
         watch: Watch,
         composites: Mapping[str, CompositeDescription] | None = None,
         on_event: Callable[[FallbackEvent], None] = lambda _: None,
+        room: ThreadRoom | None = None,
     ) -> None:
-        """Use `watch` and tell `on_event` in every fallback."""
+        """Use `watch` and tell `on_event` in every fallback; sessions have no more threads than fit into `room`."""
         self._watch = watch
         self._composites = composites or {}
         self._on_event = on_event
+        self._room = room
         self.fallbacks: list[Fallback[ArrayModel]] = []
 
     def load(
@@ -69,15 +76,24 @@ class NamedModels:
     ) -> ArrayModel:
         """The model of that name, or the models as a role that falls back by `rules`. Raises `ModelError`.
 
-        `session` are the options of ONNX models; the steps of a composite have the default ones.
+        `session` are the options of ONNX models; the steps of a composite have the default ones. A model that is to run
+        on another device than the CPU has the CPU behind it.
         """
         several = names if isinstance(names, tuple) else (names,)
-        if len(several) == 1:
-            return self._one(several[0], session)
-        choices: list[BackendChoice[ArrayModel]] = [
-            BackendChoice(str(name), partial(self._one, name, session)) for name in several
-        ]
+        choices = [choice for name in several for choice in self._choices(name, session)]
+        if len(choices) == 1:
+            return choices[0].load()
         return self._falling_back(role, choices, rules or FallbackRules())
+
+    def _choices(self, name: str | Path, session: OnnxOptions | None) -> list[BackendChoice[ArrayModel]]:
+        """The model of that name as it is asked for, and on the CPU."""
+        if session is None or session.provider is Provider.CPU or not is_onnx(name):
+            return [BackendChoice(str(name), partial(self._one, name, session))]
+        on_cpu = replace(session, provider=Provider.CPU)
+        return [
+            BackendChoice(f"{name} on {options.provider}", partial(self._one, name, options))
+            for options in (session, on_cpu)
+        ]
 
     def _falling_back(
         self, role: str, choices: Sequence[BackendChoice[ArrayModel]], rules: FallbackRules
@@ -94,7 +110,23 @@ class NamedModels:
         if text.startswith(PYTHON):
             return python_model(text.removeprefix(PYTHON))
         path = Path(name)
-        return torch_model(path) if path.suffix in TORCH_SUFFIXES else OnnxModel(path, session)
+        return self._onnx(path, session or OnnxOptions()) if is_onnx(name) else torch_model(path)
+
+    def _onnx(self, path: Path, asked: OnnxOptions) -> OnnxModel:
+        """The best variant of the model on this machine, with as many threads as there is room for."""
+        best = best_of(path) if asked.provider is Provider.CPU else path  # verdicts are of the CPU
+        options = asked if self._room is None else self._room.fitted(asked)
+        if best != path:
+            _log.info("%s runs as %s, which was measured to be faster here", path.name, best.name)
+        if options != asked:
+            _log.warning(
+                "%s gets %d threads a call, not %d: there are %s",
+                path.name,
+                options.intra_op_threads + options.inter_op_threads - 1,
+                asked.intra_op_threads + asked.inter_op_threads - 1,
+                self._room,
+            )
+        return OnnxModel(best, options)
 
     def _composite(self, name: str) -> ArrayModel:
         """The composite, and its monolith behind it."""
@@ -116,6 +148,11 @@ class NamedModels:
             for step, model in description.steps.items()
         ]
         return Composite(name, steps)
+
+
+def is_onnx(name: str | Path) -> bool:
+    """Whether the name is that of an ONNX file."""
+    return not str(name).startswith((COMPOSITE, PYTHON)) and Path(name).suffix not in TORCH_SUFFIXES
 
 
 def torch_model(path: Path) -> CallableModel:

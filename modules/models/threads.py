@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from modules.models.onnx_options import Execution, OnnxOptions
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadWish:
@@ -41,6 +43,36 @@ class ThreadShare:
     def threads(self) -> int:
         """Threads busy when all its workers are."""
         return self.workers * self.intra_op_threads
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadRoom:
+    """What the models of an engine have in common: they take turns on so many workers, which share so many CPUs."""
+
+    workers: int
+    cpus: float
+
+    def __str__(self) -> str:
+        return f"{self.workers} workers on {self.cpus:g} CPUs"
+
+    def fitted(self, options: OnnxOptions) -> OnnxOptions:
+        """The options with as many threads as a call may keep busy when calls run on all workers; at least one.
+
+        Threads that share an operation stay where those of branches can go. What one thread does not need is off.
+        """
+        branches = options.inter_op_threads - 1
+        wish = ThreadWish("a call", self.workers, options.intra_op_threads + branches)
+        (share,) = share_threads([wish], self.cpus)
+        if share.intra_op_threads == wish.intra_op_threads:
+            return options
+        intra = min(options.intra_op_threads, share.intra_op_threads)
+        has_none_to_wait_for = intra == 1 and options.execution is Execution.SEQUENTIAL
+        return replace(
+            options,
+            intra_op_threads=intra,
+            inter_op_threads=min(options.inter_op_threads, share.intra_op_threads - intra + 1),
+            spinning=options.spinning and not has_none_to_wait_for,
+        )
 
 
 def share_threads(wishes: Sequence[ThreadWish], cpus: float) -> tuple[ThreadShare, ...]:

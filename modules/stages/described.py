@@ -11,6 +11,7 @@ from modules.errors import ModelError
 from modules.models.array_model import Axes
 from modules.models.digest import onnx_digest, tree_digest
 from modules.models.named_models import COMPOSITE, CompositeDescription, NamedModels
+from modules.models.optimizer import best_of
 from modules.stages.alone import alone
 from modules.stages.classify_onnx import Detections, OnnxClassifier, classification
 from modules.stages.denoise_dtln import DtlnDenoiser, denoising
@@ -65,7 +66,7 @@ def _content(path: Path) -> str:
     """The digest of a file; one that is not there has none, and its role falls back or has failed already."""
     if not path.exists():
         return "missing"
-    return onnx_digest(path) if path.suffix == ".onnx" else tree_digest(path)
+    return onnx_digest(best_of(path)) if path.suffix == ".onnx" else tree_digest(path)
 
 
 def _files(description: StageDescription, composites: Mapping[str, CompositeDescription]) -> Iterator[Path]:

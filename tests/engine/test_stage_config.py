@@ -66,7 +66,7 @@ def test_a_model_may_be_a_role_with_fallbacks_and_session_options(tmp_path: Path
     """Best first; the one that cannot be loaded is told of."""
     told: list[FallbackEvent] = []
     text = CLASSIFY.replace('"bands.onnx"', '["absent.onnx", "bands.onnx"]')
-    text += "[stage.sounds.fallback]\nrest_s = 3\nmax_call_s = 0.5\n[stage.sounds.session]\nintra_op_threads = 2\n"
+    text += "[stage.sounds.fallback]\nrest_s = 3\nmax_call_s = 0.5\n[stage.sounds.session]\nwarm_up_passes = 2\n"
     stages = described(tmp_path, text, told)
     stages.build("sounds")
     assert [(event.role, Path(event.backend).name) for event in told] == [("sounds", "bands.onnx")]
@@ -74,7 +74,7 @@ def test_a_model_may_be_a_role_with_fallbacks_and_session_options(tmp_path: Path
     assert (fallback._rules.rest_s, fallback._rules.max_call_s) == (3.0, 0.5)
     model = fallback.load()
     assert isinstance(model, OnnxModel)
-    assert model.options.intra_op_threads == 2
+    assert model.options.warm_up_passes == 2
 
 
 def test_a_denoiser_names_its_two_models(tmp_path: Path, shared: Path) -> None:

@@ -1,5 +1,6 @@
 """A model is named in one text: a file, a callable, a composite; several names are a role."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -8,11 +9,15 @@ import numpy as np
 import pytest
 
 from modules.errors import ModelError
+from modules.models.digest import onnx_digest
 from modules.models.fallback_order import FallbackEvent, FallbackRules
+from modules.models.machine import machine_key
 from modules.models.named_models import CompositeDescription, NamedModels, python_model
-from modules.models.onnx import OnnxModel
-from modules.models.onnx_options import OnnxOptions
+from modules.models.onnx import OnnxModel, library_version, providers
+from modules.models.onnx_options import OnnxOptions, Provider
+from modules.models.optimizer import SCHEMA, verdicts_of
 from modules.models.tensors import Array, TensorSpec
+from modules.models.threads import ThreadRoom
 from tests.small_models import matmul
 
 Result = TypeVar("Result")
@@ -52,6 +57,56 @@ def test_a_path_is_an_onnx_model(tmp_path: Path) -> None:
     model = NamedModels(NoWatch()).load(path, "role", session=OnnxOptions(intra_op_threads=2))
     assert isinstance(model, OnnxModel)
     assert model.options.intra_op_threads == 2
+
+
+def test_threads_fit_beside_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two workers on four CPUs: a call keeps two threads busy at most, and it is said who got fewer."""
+    path = matmul(tmp_path / "encoder.onnx", "audio", "hidden", sizes=(16, 8))
+    models = NamedModels(NoWatch(), room=ThreadRoom(workers=2, cpus=4))
+    wide, narrow = (
+        models.load(path, "role", session=OnnxOptions(intra_op_threads=threads, spinning=threads > 1))
+        for threads in (3, 1)
+    )
+    assert isinstance(wide, OnnxModel)
+    assert isinstance(narrow, OnnxModel)
+    assert [2 * model.options.intra_op_threads for model in (wide, narrow)] == [4, 2]
+    assert caplog.messages == ["encoder.onnx gets 2 threads a call, not 3: there are 2 workers on 4 CPUs"]
+
+
+def test_a_device_that_does_not_start_has_the_cpu_behind_it(tmp_path: Path) -> None:
+    """The answer is the CPU's, the event says what the device said, and the device is tried again."""
+    path = matmul(tmp_path / "encoder.onnx", "audio", "hidden", sizes=(16, 8))
+    missing = next(provider for provider in Provider if provider not in providers())
+    told: list[FallbackEvent] = []
+    models = NamedModels(NoWatch(), on_event=told.append)
+    model = models.load(
+        path, "sounds", session=OnnxOptions(provider=missing), rules=FallbackRules(tries_in_calls=False)
+    )
+    np.testing.assert_array_equal(model.run({"audio": AUDIO})[0], OnnxModel(path).run({"audio": AUDIO})[0])
+    (event,) = told
+    assert (event.kind, event.backend, event.was) == ("moved", f"{path} on {Provider.CPU}", f"{path} on {missing}")
+    assert "is not in this installation" in event.reason
+    (fallback,) = models.fallbacks
+    assert not fallback.recover()
+
+
+def test_the_variant_that_won_here_is_loaded(tmp_path: Path) -> None:
+    """As its verdict says; without one for this machine it is the model itself."""
+    path = matmul(tmp_path / "encoder.onnx", "audio", "hidden", sizes=(16, 8))
+    variant = matmul(tmp_path / "encoder.int8-dynamic.onnx", "audio", "hidden", sizes=(16, 8), seed=1)
+    verdict = {"file": variant.name, "digest": onnx_digest(variant)}
+    known = {
+        "schema": SCHEMA,
+        "machine": machine_key(),
+        "library": library_version(),
+        "model_digest": onnx_digest(path),
+    }
+    known |= {"best": variant.name, "verdicts": [verdict]}
+    for machine, loaded in (("another", path), (machine_key(), variant)):
+        verdicts_of(path).write_text(json.dumps(known | {"machine": machine}))
+        model = NamedModels(NoWatch()).load(path, "role")
+        assert isinstance(model, OnnxModel)
+        assert model.path == loaded
 
 
 def test_a_callable_is_named_by_its_module() -> None:

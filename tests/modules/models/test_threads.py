@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.models.threads import ThreadWish, share_threads
+from modules.models.onnx_options import Execution, OnnxOptions
+from modules.models.threads import ThreadRoom, ThreadWish, share_threads
 
 wishes = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6)), max_size=8).map(
     lambda pairs: [ThreadWish(f"model {number}", *pair) for number, pair in enumerate(pairs)]
@@ -67,3 +68,31 @@ def test_wrong_numbers_are_refused() -> None:
         share_threads([ThreadWish("a"), ThreadWish("a")], 2)
     with pytest.raises(ValueError, match="workers of a"):
         ThreadWish("a", workers=0)
+
+
+@given(
+    st.integers(1, 8),
+    st.floats(0.1, 16),
+    st.integers(1, 16),
+    st.integers(1, 16),
+    st.integers(0, 1),
+)
+def test_what_is_fitted_never_needs_more_than_the_cpus(
+    workers: int, limit: float, intra: int, inter: int, spins: int
+) -> None:
+    """Calls on all workers at once: as many threads as CPUs at most, or one a call; nobody gets more than asked for."""
+    is_parallel = inter > 1
+    asked = OnnxOptions(
+        intra_op_threads=intra,
+        inter_op_threads=inter,
+        execution=Execution.PARALLEL if is_parallel else Execution.SEQUENTIAL,
+        memory_pattern=not is_parallel,
+        spinning=bool(spins) and (intra > 1 or is_parallel),
+    )
+    fitted = ThreadRoom(workers, limit).fitted(asked)
+    a_call = fitted.intra_op_threads + fitted.inter_op_threads - 1
+    assert a_call == 1 or workers * a_call <= limit
+    assert fitted.intra_op_threads <= intra
+    assert fitted.inter_op_threads <= inter
+    if workers * (intra + inter - 1) <= limit:
+        assert fitted == asked
