@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.model_loops import bare, bare_defaults, bare_loop, best_of, in_rounds, on_workers, paced_cpu_ms
-from benchmarks.model_material import Feeds, Subject, encoder, subjects
+from benchmarks.model_material import Subject, encoder, subjects
 from benchmarks.model_variants import variants
 from modules.models.model_bench import cost_of, knee
 from modules.models.onnx import OnnxModel
@@ -28,6 +28,8 @@ LEAST_CPU_RATIO = 2.0
 MOST_FIRST_RATIO = 1.5
 _HOP_MS = 10.0
 _LOAD = 0.1
+_LOADS = 7
+_STEADY_S = 0.05
 
 
 def report(*, seconds: float = 1.0) -> bool:
@@ -122,31 +124,28 @@ def _light_load(under_test: Sequence[Subject], *, seconds: float) -> bool:
 
 
 def _first_requests(under_test: Sequence[Subject]) -> bool:
-    """The first request of every shape class after a warm-up, beside the steady median; five loads each."""
+    """The first request of every shape class after a warm-up, beside the steady median of its session; medians."""
     worst = 0.0
     for subject in under_test:
-        ratios = {}
-        for shape in ShapeClasses(ROWS):
-            feeds = subject.feeds(shape.rows)
-            firsts = [_first_ms(subject, feeds) for _ in range(5)]
-            warm = OnnxModel(subject.path)
-            warm.run(feeds)
-            steady_ms = cost_of(warm.run, feeds, rows=shape.rows, seconds=0.2).call_ms
-            ratios[shape.rows] = statistics.median(firsts) / steady_ms
+        loads = [_first_ratios(subject) for _ in range(_LOADS)]
+        ratios = {rows: statistics.median(load[rows] for load in loads) for rows in ROWS}
         worst = max(worst, *ratios.values())
         said = ", ".join(f"{rows} rows {ratio:.2f}" for rows, ratio in ratios.items())
         print(f"{subject.name}, first request after warm-up / steady median: {said} (at most {MOST_FIRST_RATIO})")
     return worst <= MOST_FIRST_RATIO
 
 
-def _first_ms(subject: Subject, feeds: Feeds) -> float:
-    """A fresh session, all classes warmed up, then one request with real input."""
-    model = OnnxModel(subject.path)
-    rate = {name: array for name, array in feeds.items() if not array.ndim}
+def _first_ratios(subject: Subject) -> dict[int, float]:
+    """A fresh session, all classes warmed up, then a real request of each class, and what such a one costs since."""
+    model, calls = OnnxModel(subject.path), {rows: subject.feeds(rows) for rows in ROWS}
+    rate = {name: array for name, array in calls[1].items() if not array.ndim}
     warm_up(model, [subject.sizes(shape.rows) for shape in ShapeClasses(ROWS)], given=rate)
-    request = model.timed(feeds)
-    assert request.warmed_up, feeds.keys()
-    return request.inference_ms
+    requests = {rows: model.timed(feeds) for rows, feeds in calls.items()}
+    assert all(request.warmed_up for request in requests.values())
+    return {
+        rows: requests[rows].inference_ms / cost_of(model.run, feeds, rows=rows, seconds=_STEADY_S).call_ms
+        for rows, feeds in calls.items()
+    }
 
 
 def _binding(under_test: Sequence[Subject]) -> bool:

@@ -23,6 +23,7 @@ from modules.models.onnx import OnnxModel
 from modules.stages import recognisers
 from modules.stages.alone import alone
 from modules.stages.asr_vosk import VoskRecogniser
+from modules.stages.beside import Beside
 from modules.stages.extra_stages import ExtraStages
 from modules.stages.fallback_recogniser import FallbackRecogniser
 from modules.stages.fused import FusedSession, through
@@ -92,12 +93,17 @@ class Pipeline:
 
         Vosk hears endpoints itself. Otherwise speech is found first, in shorter segments than those of files, since
         somebody waits for them, and each segment is recognised when it has ended. The graph is loaded for live streams
-        anew: breaking off their calls must not break off those of recordings. Without a recogniser, and with a stage
-        that listens for sounds, a stream is listened to instead.
+        anew: breaking off their calls must not break off those of recordings. Stages that listen for sounds hear the
+        same audio beside the recogniser, or without one; a stream then goes through all of them by itself.
         """
+        hears_words = self.choice.backend != "none" or not self.extra.listeners
+        rows = [self._live_words()] if hears_words else []
+        rows += self.extra.listeners
+        return rows[0] if len(rows) == 1 else (Beside(rows),)
+
+    def _live_words(self) -> tuple[AnyStage, ...]:
+        """From clean audio to what was said."""
         clean = self.extra.clean
-        if self.choice.backend == "none" and self.extra.listeners:
-            return (*clean, *self.extra.listeners[0])
         role = self.recogniser
         recogniser = role.fallback.load() if isinstance(role, FallbackRecogniser) else role
         if isinstance(recogniser, VoskRecogniser):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
-from modules.stages.fused import FusedSession, OneStream
+from modules.stages.fused import FusedSession, OneStream, uninterrupted
 from modules.stages.hop import AnyStage
 from modules.stages.protocols import BatchStage, RecurrentStage, Session, SessionStage
 
@@ -17,7 +17,7 @@ class OneCall:
 
     def feed(self, payload: Any) -> list[Any]:  # noqa: ANN401 - as in `FusedSession`
         """The stage's output for this payload."""
-        return list(self._stage.process([payload]))
+        return list(uninterrupted(lambda: self._stage.process([payload])))
 
     def finish(self) -> list[Any]:
         """A batch stage owes nothing."""

@@ -1,9 +1,27 @@
 """Neighbouring session stages as one: a payload walks through all of them in one thread hop."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
+from modules.errors import Cancelled
 from modules.stages.protocols import RecurrentStage, Session
+
+MAX_TRIES: Final = 100
+"""How often a payload goes to a stage whose calls are broken off for the sake of other streams."""
+
+Answer = TypeVar("Answer")
+
+
+def uninterrupted(call: Callable[[], Answer]) -> Answer:
+    """What `call` gives, made again when it was broken off: a stage breaks off all its calls, whoever wants that.
+
+    For streams that break off none themselves. Raises `Cancelled` after `MAX_TRIES`, and what `call` does.
+    """
+    for _ in range(MAX_TRIES - 1):
+        with suppress(Cancelled):
+            return call()
+    return call()
 
 
 def through(payloads: Iterable[Any], session: Session[Any, Any]) -> Iterator[Any]:
@@ -58,7 +76,7 @@ class OneStream:
 
     def feed(self, payload: Any) -> list[Any]:  # noqa: ANN401 - as in `FusedSession`
         """The stage's output for this payload."""
-        (self._state,), outputs = self._stage.process([self._state], [payload])
+        (self._state,), outputs = uninterrupted(lambda: self._stage.process([self._state], [payload]))
         return list(outputs)
 
     def finish(self) -> list[Any]:

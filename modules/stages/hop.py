@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeGuard, cast
 
 from modules.errors import Cancelled, StageFailed
-from modules.stages.fused import FusedSession
+from modules.stages.fused import MAX_TRIES, FusedSession
 from modules.stages.protocols import BatchStage, RecurrentStage, Session, SessionStage
 
 END: Final = object()
 """The payload that asks a hop session for what it still owes."""
-
-MAX_TRIES: Final = 100
-"""How often a payload goes to the shared stage whose calls are broken off for the sake of other streams."""
 
 AnyStage = BatchStage[Any, Any] | RecurrentStage[Any, Any, Any] | SessionStage[Any, Any]
 

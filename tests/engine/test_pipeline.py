@@ -22,6 +22,7 @@ from modules.models.tensors import Array
 from modules.results import FileResult
 from modules.results_json import file_from_json, file_json
 from modules.stages import recognisers
+from modules.stages.beside import Beside
 from modules.stages.classify_onnx import OnnxClassifier, classification
 from modules.stages.extra_stages import ExtraStages
 from modules.stages.front_ends import Waveform
@@ -107,7 +108,7 @@ async def test_the_recogniser_hears_cleaned_audio_and_listeners_the_recording_it
     assert result.detections
 
 
-def test_what_is_done_beside_is_in_the_fingerprint_and_in_front_of_live_stages() -> None:
+def test_what_is_done_beside_is_in_the_fingerprint() -> None:
     """Another classifier is another run."""
     config = BatchProcessingConfig(asr="none")
     plain = build_pipeline(config, workers=1, version="1")
@@ -115,7 +116,22 @@ def test_what_is_done_beside_is_in_the_fingerprint_and_in_front_of_live_stages()
     with_sounds = build_pipeline(config, workers=1, version="1", extra=extra)
     assert plain.fingerprint == build_pipeline(config, workers=2, version="1").fingerprint
     assert plain.fingerprint != with_sounds.fingerprint
-    assert list(with_sounds.live_stages()) == [*extra.clean, *extra.listeners[0]]
+
+
+def test_live_listeners_stand_beside_the_recogniser(shared: Path) -> None:
+    """They hear the audio as it is; without a recogniser one stands alone, and its streams share calls."""
+    extra = ExtraStages(clean=(Halving(),), listeners=(listening(), listening()))
+    one = replace(extra, listeners=extra.listeners[:1])
+    words = BatchProcessingConfig(asr="vosk", vosk_model=shared / "models" / "vosk-digits-en")
+    no_words = BatchProcessingConfig(asr="none")
+    (beside,) = build_pipeline(words, workers=1, version="1", extra=extra).live_stages()
+    assert isinstance(beside, Beside)
+    assert [type(stage) for stage in beside.rows[0]] == [Halving, LiveVosk]
+    assert beside.rows[1:] == extra.listeners
+    (beside,) = build_pipeline(no_words, workers=1, version="1", extra=extra).live_stages()
+    assert isinstance(beside, Beside)
+    assert beside.rows == extra.listeners
+    assert build_pipeline(no_words, workers=1, version="1", extra=one).live_stages() == one.listeners[0]
 
 
 def test_audio_is_cleaned_before_vosk_hears_it_live(shared: Path) -> None:

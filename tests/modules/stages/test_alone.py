@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+import pytest
+
+from modules.errors import Cancelled
 from modules.stages.alone import alone
+from modules.stages.fused import MAX_TRIES
 
 
 class Doubling:
@@ -59,3 +63,43 @@ def test_streams_do_not_share_memory() -> None:
     stages = [Summing()]
     first, second = alone(stages), alone(stages)
     assert (first.feed(5), second.feed(1), first.feed(1)) == ([5], [1], [6])
+
+
+class BrokenOff:
+    """A stage of both shapes whose first calls are broken off because somebody else's stream was left."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def answer(self, number: int) -> int:
+        self.times -= 1
+        if self.times >= 0:
+            raise Cancelled("another stream was left")
+        return number
+
+
+class BrokenOffBatch(BrokenOff):
+    """Without memory."""
+
+    def process(self, batch: Sequence[int]) -> list[int]:
+        return [self.answer(number) for number in batch]
+
+
+class BrokenOffSum(BrokenOff):
+    """With a memory, which a call that was broken off has not moved on."""
+
+    def initial_state(self) -> int:
+        return 0
+
+    def process(self, states: Sequence[int], batch: Sequence[int]) -> tuple[list[int], list[int]]:
+        sums = [state + self.answer(number) for state, number in zip(states, batch, strict=True)]
+        return sums, sums
+
+
+def test_a_call_that_was_broken_off_for_another_stream_is_made_again() -> None:
+    """A stage can only break off all its calls; nobody else loses by it, and no call is made for ever."""
+    assert alone([BrokenOffBatch(3)]).feed(5) == [5]
+    session = alone([BrokenOffSum(3)])
+    assert [session.feed(number) for number in (5, 1)] == [[5], [6]]
+    with pytest.raises(Cancelled, match="another stream was left"):
+        alone([BrokenOffBatch(MAX_TRIES)]).feed(5)

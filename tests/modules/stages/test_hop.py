@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.errors import Cancelled, StageFailed
-from modules.stages.hop import END, MAX_TRIES, Failed, Hop, HopCall, HopSession, hops_of
+from modules.stages.fused import MAX_TRIES
+from modules.stages.hop import END, Failed, Hop, HopCall, HopSession, hops_of
 
 BAD = -1
 
