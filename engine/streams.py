@@ -20,6 +20,7 @@ from modules.batching.cost_model import CostKey
 from modules.batching.live_chunks import LengthCost, averaged, length_costs
 from modules.errors import Overloaded
 from modules.monitoring.monitor import RealTimePerformanceMonitor
+from modules.stages.beside import each_stage
 from modules.stages.hop import AnyStage, Hop, hops_of
 from modules.stages.live import LiveVosk
 from modules.stages.protocols import Session
@@ -157,7 +158,7 @@ class Streams:
         return self._live
 
     def _switch_partials(self) -> None:
-        for stage in self._live or ():
+        for stage in each_stage(self._live or ()):
             if isinstance(stage, LiveVosk) and self.plan is not None:
                 stage.says_partials = self.plan.partials
 

@@ -1,6 +1,6 @@
 """Rows of stages beside each other: each hears the same audio, and what any of them says comes out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from modules import events
@@ -23,6 +23,16 @@ class Beside:
     def open(self) -> "BesideSession":
         """A session for one stream."""
         return BesideSession([alone(row) for row in self.rows])
+
+
+def each_stage(row: Sequence[AnyStage]) -> Iterator[AnyStage]:
+    """The stages of a row, and in the place of some beside each other the stages of their rows."""
+    for stage in row:
+        if isinstance(stage, Beside):
+            for other in stage.rows:
+                yield from each_stage(other)
+        else:
+            yield stage
 
 
 class BesideSession:

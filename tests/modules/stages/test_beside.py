@@ -6,7 +6,7 @@ import pytest
 from modules.audio.buffer import AudioBuffer
 from modules.errors import StageFailed
 from modules.events import EventType, StreamEvent
-from modules.stages.beside import Beside
+from modules.stages.beside import Beside, each_stage
 
 
 class Saying:
@@ -74,3 +74,9 @@ def test_cancelling_reaches_every_row() -> None:
     rows = [[Saying("words")], [Saying("sounds")]]
     Beside(rows).open().cancel()
     assert all(stage.is_cancelled for (stage,) in rows)
+
+
+def test_the_stages_inside_are_found() -> None:
+    """As deep as they stand."""
+    first, second, third = (Saying(name) for name in "abc")
+    assert list(each_stage([first, Beside([[second], [Beside([[third]])]])])) == [first, second, third]
