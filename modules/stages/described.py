@@ -12,7 +12,6 @@ from modules.models.array_model import Axes
 from modules.models.digest import onnx_digest, tree_digest
 from modules.models.named_models import COMPOSITE, CompositeDescription, NamedModels
 from modules.models.optimizer import best_of
-from modules.stages.alone import alone
 from modules.stages.classify_onnx import Detections, OnnxClassifier, classification
 from modules.stages.denoise_dtln import DtlnDenoiser, denoising
 from modules.stages.descriptions import (
@@ -26,6 +25,7 @@ from modules.stages.front_ends import FrontEnd, LogMelPatches, Waveform
 from modules.stages.generic_onnx import AUDIO_FEEDS, GenericModel, ScoresOf, ValuesOf
 from modules.stages.hop import AnyStage
 from modules.stages.labels import read_labels
+from modules.stages.rehearsal import rehearse
 from modules.stages.sound import SoundAt
 from modules.stages.windows import Windows, WindowShape
 
@@ -33,7 +33,8 @@ from modules.stages.windows import Windows, WindowShape
 def described(name: str, description: StageDescription, models: NamedModels) -> tuple[AnyStage, ...]:
     """The stages from any stream's audio to what stage `name` gives. Raises `ModelError` and `ConfigError`.
 
-    They have heard a stretch of silence: what does not fit is found before any stream is, and the models are warm.
+    They have heard a stretch of silence, of one stream and of several: what does not fit is found before any stream is,
+    and the models are warm.
     """
     if isinstance(description, ClassifyDescription):
         return _tried(name, _classify(name, description, models))
@@ -45,10 +46,8 @@ def described(name: str, description: StageDescription, models: NamedModels) -> 
 def _tried(name: str, stages: tuple[AnyStage, ...]) -> tuple[AnyStage, ...]:
     """The stages, if they can process some silence. Raises `ModelError` with the reason when they cannot."""
     sound = next(stage for stage in stages if isinstance(stage, SoundAt))
-    session = alone(stages)
     try:
-        session.feed(AudioBuffer.silence(sound.sample_rate // 10, sound.sample_rate))
-        session.finish()
+        rehearse(stages, AudioBuffer.silence(sound.sample_rate // 10, sound.sample_rate))
     except Exception as error:  # a callable is the user's own code
         raise ModelError(f"{name}: not even silence could be processed: {error}") from error
     return stages
