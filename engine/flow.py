@@ -74,6 +74,8 @@ class FlowCounts:
     audio_s: float = 0.0
     decode_s: float = 0.0
     model_s: float = 0.0
+    queue_s: float = 0.0
+    """For which its calls waited until a worker began them."""
     on_time: int = 0
     """Chunks within the target."""
     latency: LatencyHistogram = field(default_factory=LatencyHistogram)
@@ -235,6 +237,7 @@ class Flow:
 
     def _observe(self, stage: str, latency_s: float, service_s: float, audio_s: float = 0.0) -> None:
         waited_s = max(0.0, latency_s - service_s)
+        self.counts.queue_s += waited_s
         self._parts.monitor.recorded(stage, queue_s=waited_s, service_s=service_s, audio_s=audio_s)
 
 

@@ -19,7 +19,9 @@ from modules.errors import ConfigError
 from modules.models.digest import tree_digest
 from modules.models.fallback import BackendChoice, Fallback
 from modules.models.fallback_order import FallbackRules
+from modules.models.identities import identities_of
 from modules.models.onnx import OnnxModel
+from modules.models.run_records import ModelIdentity
 from modules.stages import recognisers
 from modules.stages.alone import alone
 from modules.stages.asr_vosk import VoskRecogniser
@@ -78,6 +80,17 @@ class Pipeline:
         """The recogniser from which the answers come now: another than the chosen one when that has failed."""
         role = self.recogniser
         return role.fallback.answers if isinstance(role, FallbackRecogniser) else self.choice.backend
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """The models that are asked: by stages beside the recogniser, for speech, and for words."""
+        others = (*self.extra.models, *identities_of(self.segmenter))
+        backend = self.backend
+        if backend == "none":
+            return others
+        model = self.choice.model if backend == self.choice.backend else None
+        digest = str(self.affects.get("model", "")) if model else ""
+        return (*others, ModelIdentity(model.name if model else backend, digest, backend, "cpu"))
 
     @property
     def fallbacks(self) -> Sequence[Fallback[Any]]:

@@ -166,6 +166,7 @@ async def transcribe(
         text=" ".join(segment.text for segment in segments if segment.text),
         segments=segments,
         timing=_timing(flow.counts, time.perf_counter() - started_s),
+        models=parts.pipeline.models,
         **facts,
     )
 
@@ -206,4 +207,5 @@ def _timing(counts: FlowCounts, wall_s: float) -> Timing:
         chunks=latency.count,
         chunk_latency_ms=LatencyQuantiles(**quantiles, max=latency.max * 1e3) if quantiles else LatencyQuantiles(),
         on_time=counts.on_time / latency.count if latency.count else 1.0,
+        queue_s=counts.queue_s,
     )

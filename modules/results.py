@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment
+from modules.models.run_records import ModelIdentity
 
 
 class Status(StrEnum):
@@ -40,7 +41,8 @@ class LatencyQuantiles:
 class Timing:
     """Where the time of one input went, in seconds; `on_time` is the fraction of chunks within the target.
 
-    `decode_s` and `model_s` are summed over workers, so together they may exceed `wall_s`.
+    `decode_s` and `model_s` are summed over workers, so together they may exceed `wall_s`; so is `queue_s`, for which
+    calls waited until a worker began them.
     A chunk of a file counts as available when the engine asks for it: a file can always supply the next.
     """
 
@@ -50,6 +52,7 @@ class Timing:
     chunks: int = 0
     chunk_latency_ms: LatencyQuantiles = LatencyQuantiles()
     on_time: float = 1.0
+    queue_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.on_time <= 1:
@@ -60,7 +63,7 @@ class Timing:
 class FileResult:
     """What became of one input. `backend` names the recogniser, `why` the reason it was chosen.
 
-    `detections` are the sounds that were heard, `None` where nobody listened for any.
+    `detections` are the sounds that were heard, `None` where nobody listened for any; `models` those that were asked.
     """
 
     path: str
@@ -77,6 +80,7 @@ class FileResult:
     timing: Timing = Timing()
     cache_hit: bool = False
     error: Failure | None = None
+    models: tuple[ModelIdentity, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.status is Status.OK) == (self.error is not None):

@@ -7,11 +7,13 @@ different names stay different.
 
 import json
 import re
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment, Word
 from modules.events import StreamEvent
+from modules.models.run_records import ModelIdentity
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Summary, Timing
 
 SCHEMA = 1
@@ -109,6 +111,7 @@ def file_from_json(line: str) -> FileResult:
             timing=_read_timing(fields["timing"]),
             cache_hit=fields["cache_hit"],
             error=Failure(**fields["error"]) if fields["error"] else None,
+            models=tuple(ModelIdentity(**model) for model in fields.get("models", ())),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not the result of a file: {error!r} in {line[:80]!r}") from error
@@ -128,6 +131,7 @@ def _file(result: FileResult) -> _Object:
         "text": result.text,
         "segments": [_segment(segment) for segment in result.segments],
         **({} if result.detections is None else {"detections": [_detection(sound) for sound in result.detections]}),
+        **({"models": [asdict(model) for model in result.models]} if result.models else {}),
         "timing": _timing(result.timing),
         "cache_hit": result.cache_hit,
         "error": {"kind": result.error.kind, "message": result.error.message} if result.error else None,
@@ -175,6 +179,7 @@ def _timing(timing: Timing) -> _Object:
             "max": _rounded(latency.max),
         },
         "on_time": _rounded(timing.on_time, 4),
+        "queue_s": _rounded(timing.queue_s),
     }
 
 

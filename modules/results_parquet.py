@@ -43,6 +43,7 @@ def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow has no types; this is its
     word = pa.struct([("word", text), ("start_s", number), ("end_s", number), ("confidence", number)])
     segment = pa.struct([("start_s", number), ("end_s", number), ("text", text), ("words", pa.list_(word))])
     detection = pa.struct([("label", text), ("start_s", number), ("end_s", number), ("score", number)])
+    model = pa.struct([("name", text), ("digest", text), ("format", text), ("provider", text)])
     latency = pa.struct([(name, number) for name in ("p50", "p95", "p99", "max")])
     timing = [("wall_s", number), ("decode_s", number), ("model_s", number), ("chunks", whole)]
     return pa.schema(
@@ -58,7 +59,8 @@ def _schema(pa: Any) -> Any:  # noqa: ANN401 - pyarrow has no types; this is its
             ("text", text),
             ("segments", pa.list_(segment)),
             ("detections", pa.list_(detection)),
-            ("timing", pa.struct([*timing, ("chunk_latency_ms", latency), ("on_time", number)])),
+            ("models", pa.list_(model)),
+            ("timing", pa.struct([*timing, ("chunk_latency_ms", latency), ("on_time", number), ("queue_s", number)])),
             ("cache_hit", pa.bool_()),
             ("error", pa.struct([("kind", text), ("message", text)])),
         ]

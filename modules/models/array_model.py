@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from modules.errors import ModelError
+from modules.models.run_records import ModelIdentity
 from modules.models.tensors import Array, TensorSpec
 
 Axes = tuple[int | str | None, ...]
@@ -41,9 +42,14 @@ class CallableModel:
         *,
         inputs: Sequence[TensorSpec] = (),
         outputs: Sequence[TensorSpec] = (),
+        identity: ModelIdentity | None = None,
     ) -> None:
-        """Call it `name` in errors; `inputs` and `outputs` where they are known. Its own `stop`, if any, is used."""
+        """Call it `name` in errors; `inputs` and `outputs` where they are known. Its own `stop`, if any, is used.
+
+        `identity` is that of a file behind it; without one there is no content of which it could have a digest.
+        """
         self.name = name
+        self.identity = identity or ModelIdentity(name, "", "python", "cpu")
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self._call = call

@@ -94,6 +94,11 @@ class Fallback(Generic[Backend]):
         """The name of the backend that gave the last answer; before there was one, of the best."""
         return self._choices[self._order.answers].name
 
+    @property
+    def answering(self) -> Backend | None:
+        """The backend of that name; nothing where it is not loaded."""
+        return self._places[self._order.answers].loaded
+
     def load(self) -> Backend:
         """The best backend that can be loaded. Raises `ModelError` with the reasons when none can."""
         return self.call(lambda backend: backend)

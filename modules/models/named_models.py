@@ -164,6 +164,7 @@ def torch_model(path: Path) -> CallableModel:
         lambda *arrays: model.run(dict(zip(names, arrays, strict=True))),
         inputs=model.inputs,
         outputs=model.outputs,
+        identity=model.identity,
     )
 
 

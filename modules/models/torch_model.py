@@ -92,9 +92,6 @@ class TorchModel:
             raise ModelError(f"{self.path.name} gives {type(answer).__name__}, not tensors")
         return [_array(tensor) for tensor in tensors]
 
-    def stop(self) -> None:
-        """Nothing: a call of PyTorch runs to its end."""
-
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file in hexadecimal."""

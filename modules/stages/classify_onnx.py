@@ -50,6 +50,7 @@ class OnnxClassifier:
         if len(model.inputs) > 1:
             raise ModelError(f"{model!r} takes {len(model.inputs)} inputs; a classifier takes one: see generic stages")
         self._model = model
+        self.models = (model,)
         self._calls = RowCalls(model.inputs[0].name if model.inputs else "input", MAX_ROWS)
         self.labels = tuple(labels)
         self._front_end = front_end

@@ -77,6 +77,7 @@ class DtlnDenoiser:
 
     def __init__(self, first: ArrayModel, second: ArrayModel) -> None:
         """Use the two models, in order. Raises `ModelError` for other graphs."""
+        self.models = (first, second)
         self._first = _known(first, _BINS)
         self._second = _known(second, WINDOW_FRAMES)
         self.is_batched = fixed_batch(first) is None and fixed_batch(second) is None

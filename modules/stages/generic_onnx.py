@@ -58,6 +58,7 @@ class GenericModel:
         `feeds`, and its outputs have the names of `outputs` in order.
         """
         self._model = model
+        self.models = (model,)
         self._front_end = front_end
         self._feeds = feeds
         self._inputs = {tensor.name: tensor for tensor in model.inputs}

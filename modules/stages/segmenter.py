@@ -28,6 +28,7 @@ class SpeechSegmenter:
     def __init__(self, detector: SileroDetector, rules: SegmentRules) -> None:
         """Detect with `detector`, cut by `rules`."""
         self._detector = detector
+        self.models = detector.models
         self._cutting = SpeechCutting(rules)
 
     def open(self) -> FusedSession:

@@ -51,6 +51,7 @@ class SileroDetector:
         if set(names) != {"input", "state", "sr"}:
             raise ModelError(f"{model.path} is no Silero v5 graph: its inputs are {', '.join(names)}")
         self._model = model
+        self.models = (model,)
 
     def initial_state(self) -> SileroState:
         """Silence before the stream."""

@@ -18,6 +18,9 @@ from modules.audio.detection import Detection
 from modules.audio.formats import TranscriptFormat
 from modules.errors import ConfigError, ModelError
 from modules.models.array_model import CallableModel
+from modules.models.digest import onnx_digest, tree_digest
+from modules.models.onnx import OnnxModel
+from modules.models.run_records import ModelIdentity
 from modules.models.tensors import Array
 from modules.results import FileResult
 from modules.results_json import file_from_json, file_json
@@ -29,9 +32,11 @@ from modules.stages.front_ends import Waveform
 from modules.stages.hop import AnyStage
 from modules.stages.live import LiveVosk
 from modules.stages.recognisers import RecogniserChoice, RecogniserWish
+from modules.stages.vad_silero import packaged_model
 from modules.stages.windows import WindowShape
 from modules.transcripts import render
 from tests.fakes import CountingRecogniser, EverySecond, parts_with, write_wav
+from tests.small_models import power_bands
 
 SHAPE = WindowShape(8_000, 800, 400)
 
@@ -116,6 +121,24 @@ def test_what_is_done_beside_is_in_the_fingerprint() -> None:
     with_sounds = build_pipeline(config, workers=1, version="1", extra=extra)
     assert plain.fingerprint == build_pipeline(config, workers=2, version="1").fingerprint
     assert plain.fingerprint != with_sounds.fingerprint
+
+
+@pytest.mark.anyio
+async def test_a_result_names_the_models_that_were_asked(tmp_path: Path, shared: Path) -> None:
+    """By their content, the listeners first."""
+    bands = power_bands(tmp_path / "bands.onnx", frames=800, classes=1)
+    stages = classification(OnnxClassifier(OnnxModel(bands), ["Bang"], Waveform(SHAPE)), SHAPE)
+    vosk = shared / "models" / "vosk-digits-en"
+    config = BatchProcessingConfig(asr="vosk", vosk_model=vosk)
+    pipeline = build_pipeline(config, workers=1, version="1", extra=ExtraStages(listeners=(stages,)))
+    sounds, speech, words = pipeline.models
+    assert (sounds.name, sounds.digest, sounds.format) == ("bands", onnx_digest(bands), "onnx-fp32")
+    assert (speech.digest, speech.provider) == (onnx_digest(packaged_model()), "CPUExecutionProvider")
+    assert words == ModelIdentity("vosk-digits-en", tree_digest(vosk), "vosk", "cpu")
+    made = parts(ExtraStages())
+    result = await transcribe("a", RecordingInMemory(bang()), made)
+    assert result.models == made.pipeline.models
+    assert result.timing.queue_s >= 0
 
 
 def test_live_listeners_stand_beside_the_recogniser(shared: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from modules.audio.detection import Detection
 from modules.audio.transcript import TranscriptSegment, Word
+from modules.models.run_records import ModelIdentity
 from modules.results import Failure, FileResult, LatencyQuantiles, Status, Summary, Timing
 from modules.results_json import file_document, file_from_json, file_json, header_json, summary_json
 
@@ -25,7 +26,8 @@ DONE = FileResult(
     why="a model folder was given",
     text="hello",
     segments=(TranscriptSegment(0.1, 1.0, "hello", (Word("hello", 0.12, 0.98765, 0.987654),)),),
-    timing=Timing(0.5, 0.1, 0.3, 4, LatencyQuantiles(1.0, 2.0, 3.0, 4.0), 0.98765),
+    timing=Timing(0.5, 0.1, 0.3, 4, LatencyQuantiles(1.0, 2.0, 3.0, 4.0), 0.98765, 0.25),
+    models=(ModelIdentity("silero_vad", "ab12", "onnx", "CPUExecutionProvider"),),
 )
 FAILED = FileResult("broken.wav", Status.FAILED, error=Failure("DecodeError", "soundfile: no; PyAV: no"))
 SUMMARY = Summary(3, 1, 1, 1, 60.0, 2.0, 30.0, 123.4567)
@@ -40,7 +42,8 @@ segments = st.builds(
 )
 detections = st.builds(lambda label, t, score: Detection(label, t[0], t[1], score), names, times, shares)
 quantiles = st.builds(LatencyQuantiles, seconds, seconds, seconds, seconds)
-timings = st.builds(Timing, seconds, seconds, seconds, st.integers(0, 9999), quantiles, shares)
+timings = st.builds(Timing, seconds, seconds, seconds, st.integers(0, 9999), quantiles, shares, seconds)
+models = st.builds(ModelIdentity, names, names, names, names)
 results = st.builds(
     lambda failure, **fields: FileResult(**fields, status=Status.FAILED if failure else Status.OK, error=failure),
     st.none() | st.builds(Failure, names, names),
@@ -52,6 +55,7 @@ results = st.builds(
     segments=st.lists(segments, max_size=3).map(tuple),
     detections=st.none() | st.lists(detections, max_size=3).map(tuple),
     timing=timings,
+    models=st.lists(models, max_size=3).map(tuple),
     cache_hit=st.booleans(),
 )
 
@@ -107,8 +111,9 @@ def test_a_file_has_its_fields_in_order() -> None:
         '"decoder":"soundfile","backend":"vosk","why":"a model folder was given","text":"hello",'
         '"segments":[{"start_s":0.1,"end_s":1.0,"text":"hello",'
         '"words":[{"word":"hello","start_s":0.12,"end_s":0.988,"confidence":0.9877}]}],'
+        '"models":[{"name":"silero_vad","digest":"ab12","format":"onnx","provider":"CPUExecutionProvider"}],'
         '"timing":{"wall_s":0.5,"decode_s":0.1,"model_s":0.3,"chunks":4,'
-        '"chunk_latency_ms":{"p50":1.0,"p95":2.0,"p99":3.0,"max":4.0},"on_time":0.9877},'
+        '"chunk_latency_ms":{"p50":1.0,"p95":2.0,"p99":3.0,"max":4.0},"on_time":0.9877,"queue_s":0.25},'
         '"cache_hit":false,"error":null}'
     )
 

@@ -167,9 +167,9 @@ def test_the_described_voice_detector_hears_what_the_ready_one_hears(shared: Pat
 
 def test_a_described_model_is_broken_off_if_it_can_be() -> None:
     """Another is left alone."""
-    specs = {"inputs": [TensorSpec("x", "float32", ("N", 4))], "outputs": [TensorSpec("y", "float32")]}
+    takes, gives = [TensorSpec("x", "float32", ("N", 4))], [TensorSpec("y", "float32")]
     stopped: list[int] = []
-    model = CallableModel("m", lambda x: x, **specs)
+    model = CallableModel("m", lambda x: x, inputs=takes, outputs=gives)
     generic(model, {"x": "audio"}, "y").cancel()
     model.stop = lambda: stopped.append(1)
     generic(model, {"x": "audio"}, "y").cancel()
