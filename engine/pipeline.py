@@ -33,8 +33,9 @@ from modules.stages.hop import AnyStage
 from modules.stages.live import LiveSegments, LiveVosk
 from modules.stages.protocols import Session, SessionStage
 from modules.stages.recognisers import Recogniser, RecogniserChoice, RecogniserWish
+from modules.stages.rehearsal import rehearse
 from modules.stages.segmenter import SpeechCutting, SpeechPiece, SpeechSegmenter, SpeechTimes, WholeGrains, WholeStream
-from modules.stages.vad_silero import RATE_HZ, SileroDetector, packaged_model
+from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, SileroDetector, packaged_model
 
 _LIVE_MIN_SEGMENT_S = 0.5
 """Speech of a live stream this long ends at an ordinary pause."""
@@ -122,8 +123,7 @@ class Pipeline:
         if isinstance(recogniser, VoskRecogniser):
             return (*clean, LiveVosk(recogniser))
         rules = replace(_rules(self.config), min_segment_s=_LIVE_MIN_SEGMENT_S)
-        detector = SileroDetector(OnnxModel(packaged_model()))
-        return (*clean, WholeGrains(), detector, SpeechCutting(rules), LiveSegments(recogniser))
+        return (*clean, WholeGrains(), _detector(), SpeechCutting(rules), LiveSegments(recogniser))
 
     def sound(self, sample_rate: int) -> Session[Any, Any]:
         """A session from a source's buffers at `sample_rate` Hz to mono buffers at the stages' rate."""
@@ -195,7 +195,14 @@ def _loaded(choice: RecogniserChoice, wish: RecogniserWish) -> Recogniser:
 def _segmenter(config: BatchProcessingConfig, rate: int) -> SessionStage[AudioBuffer, SpeechPiece]:
     if config.segmenting == "off":
         return WholeStream(rate)
-    return SpeechSegmenter(SileroDetector(OnnxModel(packaged_model())), _rules(config))
+    return SpeechSegmenter(_detector(), _rules(config))
+
+
+def _detector() -> SileroDetector:
+    """The voice detector with a graph of its own, which has heard some silence."""
+    detector = SileroDetector(OnnxModel(packaged_model()))
+    rehearse([WholeGrains(), detector], AudioBuffer.silence(GRAIN_FRAMES, RATE_HZ))
+    return detector
 
 
 def _rules(config: BatchProcessingConfig) -> SegmentRules:

@@ -74,9 +74,12 @@ def choose(wish: RecogniserWish, environ: Mapping[str, str] = os.environ) -> Rec
 def spare(choice: RecogniserChoice, wish: RecogniserWish) -> RecogniserChoice | None:
     """Who goes on when the recogniser fails that was chosen, if anyone may.
 
-    One that was asked for by name is not replaced, nor one that hears whole files at a rate of its own.
+    One that was asked for by name is not replaced, nor one that hears whole files at a rate of its own, nor one that
+    hears another language than PocketSphinx's own model does.
     """
     if choice.backend != "vosk" or wish.asr != "auto" or wish.vosk_model is not None or wish.endpoints:
+        return None
+    if not wish.language.lower().startswith("en"):
         return None
     return RecogniserChoice("sphinx", "the Vosk model that was found failed")
 

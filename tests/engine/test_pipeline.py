@@ -237,12 +237,13 @@ async def test_a_recogniser_that_fails_midway_is_replaced_and_no_segment_is_lost
         (RecogniserChoice("vosk", "asked for"), RecogniserWish(asr="vosk")),
         (RecogniserChoice("vosk", "named"), RecogniserWish(vosk_model=Path("model"))),
         (RecogniserChoice("vosk", "found"), RecogniserWish(endpoints=True)),
+        (RecogniserChoice("vosk", "found"), RecogniserWish(language="de")),
         (RecogniserChoice("sphinx", "nothing else"), RecogniserWish()),
         (RecogniserChoice("none", "asked for"), RecogniserWish(asr="none")),
     ],
 )
 def test_a_recogniser_that_was_asked_for_is_not_replaced(choice: RecogniserChoice, wish: RecogniserWish) -> None:
-    """Who names one wants that one, or an error."""
+    """Who names one wants that one, or an error; and the spare one knows English only."""
     assert recognisers.spare(choice, wish) is None
 
 
