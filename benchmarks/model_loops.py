@@ -16,9 +16,9 @@ import onnxruntime
 from benchmarks.model_material import Feeds
 from engine.throughput import rows_per_s
 
-LEAST_ROUNDS = 9
-MOST_ROUNDS = 60
-ROUND_S = 0.25
+LEAST_ROUNDS = 15
+MOST_ROUNDS = 40
+ROUND_S = 0.3
 
 _GRID_PASSES = 4
 

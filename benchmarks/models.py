@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.model_loops import bare, bare_defaults, bare_loop, best_of, in_rounds, on_workers, paced_cpu_ms
 from benchmarks.model_material import Subject, encoder, subjects
 from benchmarks.model_variants import variants
+from engine.flow import PULL_S
 from modules.models.model_bench import cost_of, knee
 from modules.models.onnx import OnnxModel
 from modules.models.shapes import ShapeClasses
@@ -26,7 +27,9 @@ MOST_DIFFERENCE = 1e-5
 LEAST_SHARE = 0.97
 LEAST_CPU_RATIO = 2.0
 MOST_FIRST_RATIO = 1.5
-_HOP_MS = 10.0
+_HOP_MS = PULL_S * 1e3
+"""Calls that are shorter share a hop to a worker, as they do when recordings are searched for speech."""
+
 _LOAD = 0.1
 _LOADS = 7
 _STEADY_S = 0.05
