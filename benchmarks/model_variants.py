@@ -68,8 +68,8 @@ def _talker(head: Subject, found: OptimizerReport, folder: Path, *, seconds: flo
         square_rates = [_operations_per_s(square, size, workers=cpus, seconds=seconds) for square, size in sized]
         peak = max(reached[of_bytes], *square_rates)
         print(
-            f"the machine's arithmetic with {squares[0].name}: {peak / 1e9:,.0f} G operations/s on {cpus} threads in its "
-            f"best product (squares of {_SQUARES[0]} to {_SQUARES[-1]}: {max(square_rates) / 1e9:,.0f}), which is at most "
+            f"the machine's best product of {squares[0].name}: {peak / 1e9:,.0f} G operations/s on {cpus} threads (of "
+            f"squares of {_SQUARES[0]} to {_SQUARES[-1]}: {max(square_rates) / 1e9:,.0f}), at most "
             f"{peak / operations:,.0f} tokens/s of this talker"
         )
 
