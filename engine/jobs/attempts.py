@@ -9,6 +9,7 @@ from functools import partial
 
 import anyio
 
+from engine.jobs.company import Company
 from engine.jobs.content import Content, ContentReading, check_unchanged
 from engine.jobs.groups import Entry, Groups
 from engine.jobs.parts import Books, JobParts
@@ -42,7 +43,7 @@ class Attempts:
         self._groups = groups
         self._drained = drained
         self._twins = Twins()
-        self._alone = anyio.Lock()
+        self._company = Company()
 
     def expect(self, planned: Planned) -> None:
         """This input will be asked for; tell of them in their order."""
@@ -144,9 +145,7 @@ class Attempts:
             is_suspect=planned.is_suspect or attempts > 1,
         )
         try:
-            if not is_blamed(planned.known):
-                return await self._parts.transcribe(assignment)
-            async with self._alone:
+            async with self._company.left() if is_blamed(planned.known) else self._company.joined():
                 return await self._parts.transcribe(assignment)
         finally:
             marks.free(place)

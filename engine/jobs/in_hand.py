@@ -46,8 +46,9 @@ class InHand:
         return place
 
     def free(self, place: int) -> None:
-        """The place may be used again. The mark stays until then: what is done is on record, and that counts more."""
+        """Take the mark away: nobody is to blame a recording that has come to its end."""
         if place >= 0:
+            _LENGTH.pack_into(self._marks, place * _PLACE_BYTES, 0)
             self._free.append(place)
 
     def close(self) -> None:

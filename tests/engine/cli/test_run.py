@@ -1,44 +1,14 @@
 """`onbeat run` as a person runs it: in a process of its own, on files made here."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.command import PLAIN, onbeat, results, start
 from tests.fakes import ramp, write_wav
-
-ROOT = Path(__file__).parent.parent.parent.parent
-PLAIN = ("--asr", "none", "--segmenting", "off")
-
-
-def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
-    """Begin `onbeat` in `folder`."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "engine", *map(str, arguments)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-
-
-def onbeat(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `onbeat` in `folder` to its end."""
-    process = start(*arguments, folder=folder)
-    stdout, stderr = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-
-def results(folder: Path) -> list[dict[str, Any]]:
-    """The lines of results."""
-    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture

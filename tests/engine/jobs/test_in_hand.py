@@ -27,12 +27,13 @@ def test_a_run_that_ends_well_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_dies_leaves_what_it_had_in_hand(tmp_path: Path) -> None:
-    """What was freed may be left too, until its place is used again: it is on record by then."""
+    """What was freed is not among it, whether its place is used again or not."""
     marks = InHand(tmp_path / "marks")
-    first = marks.mark("/a.wav")
+    first, second = marks.mark("/a.wav"), marks.mark("/b.wav")
     marks.mark(os.fsdecode(b"/caf\xe9.wav"))
     marks.free(first)
     marks.mark("/much longer than a.wav")
+    marks.free(second)
     assert left_by(tmp_path / "marks") == {"/much longer than a.wav", os.fsdecode(b"/caf\xe9.wav")}
     assert left_by(tmp_path / "marks") == frozenset()
 
