@@ -38,25 +38,25 @@ class Work:
         """Where the recordings are."""
         return self.folder / "in"
 
-    def command(self, output: str) -> list[str]:
+    def command(self, output: str, *, workers: int = 2) -> list[str]:
         """The run with a log beside its output folder."""
         log = self.folder / f"{output}.log"
         program = [sys.executable, str(ROOT / "tests" / "logged_run.py"), str(log), str(self.pause_s)]
-        return [*program, "run", "in", "-o", output, "--asr", "none", "--workers", "2", "--format", FORMATS]
+        return [*program, "run", "in", "-o", output, "--asr", "none", "--workers", f"{workers}", "--format", FORMATS]
 
-    def start(self, output: str) -> subprocess.Popen[bytes]:
+    def start(self, output: str, *, workers: int = 2) -> subprocess.Popen[bytes]:
         """Begin the run."""
         return subprocess.Popen(
-            self.command(output),
+            self.command(output, workers=workers),
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
         )
 
-    def finish(self, output: str) -> None:
+    def finish(self, output: str, *, workers: int = 2) -> None:
         """Run it to its end, which must be a good one."""
-        process = self.start(output)
+        process = self.start(output, workers=workers)
         _, stderr = process.communicate(timeout=300)
         assert process.returncode == 0, stderr.decode()
 
@@ -81,29 +81,30 @@ def recordings(folder: Path, *, short: int, long_s: tuple[float, ...], pause_s: 
 def kill_at_random(work: Work, output: str, *, kills: int, within_s: tuple[float, float], seed: int) -> None:
     """Kill the run so many times at seeded random moments; after each, what is on record is whole and is never redone.
 
-    The moments are counted from when the run holds its lock, so that none is wasted on Python's own start.
+    The moments are counted from when the run holds its lock, so that none is wasted on Python's own start. The work
+    must be enough to last through all of them.
     """
     chance = random.Random(seed)
     lock = work.folder / output / STATE_FOLDER / LOCK_NAME
     for number in range(kills):
         begun = len(work.log(output))
-        before = _on_record(work, output)
+        before = on_record(work.folder / output)
         process = work.start(output)
-        _until(partial(_has_begun, process, lock), "the run does not begin")
+        until(partial(_has_begun, process, lock), "the run does not begin")
         time.sleep(chance.uniform(*within_s))
         process.send_signal(signal.SIGKILL)
         _, stderr = process.communicate()
-        assert process.returncode in (-signal.SIGKILL, 0), (number, stderr.decode())
-        _until(lambda: not is_held(lock), "the killed run still holds its lock")
+        assert process.returncode == -signal.SIGKILL, (number, process.returncode, stderr.decode())
+        until(lambda: not is_held(lock), "the killed run still holds its lock")
         again = before & set(work.log(output)[begun:])
         assert not again, f"after kill {number}: recognised again though on record: {sorted(again)[:5]}"
 
 
-def _on_record(work: Work, output: str) -> set[str]:
+def on_record(output: Path) -> set[str]:
     """The texts of everything that is on record; the journal passes SQLite's check."""
     texts: set[str] = set()
     try:
-        with viewed(work.folder / output) as job:
+        with viewed(output) as job:
             assert job.journal.check() == "ok"
             for line in job.lines():
                 texts.update(segment.text for segment in file_from_json(line).segments)
@@ -111,7 +112,7 @@ def _on_record(work: Work, output: str) -> set[str]:
                 rows = job.journal.segments(file.id)
                 texts.update(segment.text for row in rows for segment in found_from_json(row.found))
     except ConfigError:  # it was killed before there was a journal
-        assert not (work.folder / output / "results.jsonl").exists()
+        assert not (output / "results.jsonl").exists()
     return texts
 
 
@@ -119,9 +120,9 @@ def _has_begun(process: subprocess.Popen[bytes], lock: Path) -> bool:
     return is_held(lock) or process.poll() is not None
 
 
-def _until(is_so: Callable[[], bool], otherwise: str) -> None:
+def until(is_so: Callable[[], bool], otherwise: str) -> None:
     """Wait for another process; nothing else can tell when it is that far."""
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline_s, otherwise
         time.sleep(0.005)

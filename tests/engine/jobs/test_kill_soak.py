@@ -14,7 +14,7 @@ pytestmark = pytest.mark.soak
 @pytest.mark.parametrize("seed", [1, 2])
 def test_fifty_kills_change_nothing(tmp_path: Path, seed: int) -> None:
     """300 files, two long ones among them: as in the short test, and the work that was lost is counted."""
-    work = recordings(tmp_path, short=297, long_s=(90.0, 60.0), pause_s=0.03)
+    work = recordings(tmp_path, short=297, long_s=(90.0, 60.0), pause_s=0.2)
     started_s = time.perf_counter()
     work.finish("undisturbed")
     undisturbed_s = time.perf_counter() - started_s
