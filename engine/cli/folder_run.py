@@ -118,6 +118,12 @@ def _report(summary: Summary, tally: Tally, output: Path | None) -> None:
         f"{before}{place}",
         err=output is None,
     )
+    if tally.kept_failed:
+        typer.echo(
+            f"{tally.kept_failed} failed in an earlier run and were not tried again: "
+            f"`onbeat jobs show {output}` says why, `onbeat jobs retry-failed {output}` tries them again",
+            err=True,
+        )
 
 
 def _exit_code(summary: Summary, paths: Sequence[Path]) -> Exit:

@@ -17,6 +17,7 @@ from engine.jobs.journal_rows import KnownFile, Run, State
 from engine.jobs.request import JobRequest
 from engine.jobs.view import Asked, JobView, find_jobs, viewed
 from engine.jobs.whole_files import partial_of, sync_folder
+from engine.stage_config import load_stages
 from engine.version import __version__
 from modules.audio.formats import TranscriptFormat
 from modules.errors import ConfigError, JournalError, OutputError
@@ -46,14 +47,20 @@ def list_jobs(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """List the jobs whose output folders are here or below, a line each, tab-separated."""
+    """List the jobs whose output folders are here or below, a line each."""
+    is_empty = True
     for folder in find_jobs(top):
+        is_empty = False
         try:
             with viewed(folder) as job:
                 facts = _facts(job)
+                line = f"{folder}: {facts['state']}; {_counts(facts)}; last run {facts['last_run']}"
         except JournalError as error:
             facts = {"folder": str(folder), "state": "damaged", "message": str(error)}
-        typer.echo(json.dumps(facts) if as_json else "\t".join(map(str, facts.values())))
+            line = f"{folder}: damaged; {error}"
+        typer.echo(json.dumps(facts) if as_json else line)
+    if is_empty:
+        typer.echo(f"no jobs in {top} and the folders below; a job is the output folder of `onbeat run -o`", err=True)
 
 
 @jobs_app.command("show")
@@ -131,17 +138,20 @@ def _again(folder: Path, show: ProgressKind, *, retry_failed: bool) -> None:
     except OSError as error:
         raise ConfigError(f"the job was started in {asked.folder}, which is not there any more: {error}") from error
     request, config = _request(asked, output, retry_failed=retry_failed), BatchProcessingConfig(**asked.settings)
-    raise typer.Exit(carry_out(Order(config, request, output, show=show)))
+    described = load_stages(request.described_in) if config.stages and request.described_in else None
+    raise typer.Exit(carry_out(Order(config, request, output, show=show, stages=described)))
 
 
 def _request(asked: Asked, output: Path, *, retry_failed: bool) -> JobRequest:
     fields = dict(asked.request)
     try:
+        file = fields.pop("described_in", None)
         return JobRequest(
             [Path(path) for path in fields.pop("paths")],
             formats=[TranscriptFormat(name) for name in fields.pop("formats")],
             exclude=Path(fields.pop("exclude") or output),
             retry_failed=retry_failed,
+            described_in=Path(file) if file else None,
             **fields,
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -165,13 +175,17 @@ def _facts(job: JobView) -> dict[str, Any]:
     }
 
 
+def _counts(facts: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{facts[state.value]} {word}" for state, word in _STATES.items())
+    return f"{counts}; {facts['audio_s']:.1f} s of audio"
+
+
 def _lines(job: JobView) -> list[str]:
     facts = _facts(job)
     owner = f", {job.owner.described(time.time())}" if job.owner else ""
-    counts = ", ".join(f"{facts[state.value]} {word}" for state, word in _STATES.items())
     lines = [
         f"{facts['folder']}: {facts['state']}{owner}",
-        f"{counts}; {facts['audio_s']:.1f} s of audio",
+        _counts(facts),
         f"journal: {job.journal.check()}",
         "runs:",
         *(
@@ -191,8 +205,9 @@ def _said(job: JobView, file: KnownFile) -> str:
     facts = _file(job, file)
     message = facts["message"]
     said = message if facts["path"] in message else f"{facts['path']}: {message}" if message else facts["path"]
-    segments = f", {facts['segments']} segments finished" if facts["segments"] else ""
-    return f"{said} ({facts['attempts']} attempts{segments})"
+    tried = [f"tried {facts['attempts']} times"] if facts["attempts"] > 1 else []
+    tried += [f"{facts['segments']} segments finished"] if facts["segments"] else []
+    return f"{said} ({', '.join(tried)})" if tried else said
 
 
 def _file(job: JobView, file: KnownFile) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Tally:
         """Start the clock."""
         self.counts = dict.fromkeys(Status, 0)
         self.kept = 0
+        self.kept_failed = 0
         self.recognised = 0
         self.current: dict[Path, float] = {}
         self.finished_audio_s = 0.0
@@ -89,6 +90,7 @@ class Tally:
         self.counts[Status.FAILED] += notice.failed
         self.counts[Status.SKIPPED] += notice.skipped
         self.kept += notice.ok + notice.failed + notice.skipped
+        self.kept_failed += notice.failed
         if notice.text:
             self.tell(notice.text)
 

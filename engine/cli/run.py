@@ -106,6 +106,7 @@ def run_command(
         exclude=output,
         retry_failed=retry_failed,
         watch=watch,
+        described_in=loaded.file,
     )
     start = Start.of(resume=resume, overwrite=overwrite)
     described = load_stages(loaded.file, workers=loaded.config.workers) if loaded.file else None

@@ -17,7 +17,8 @@ class JobRequest:
 
     `glob` selects names in folders, `fail_fast` stops at the first failed input, `word_times` puts one word on a line
     of txt, srt, vtt and tsv. `exclude` is a folder not to look into: the output. `retry_failed` tries again what failed
-    in an earlier run; `watch` goes on looking for recordings that arrive until the job is stopped.
+    in an earlier run; `watch` goes on looking for recordings that arrive until the job is stopped. `described_in` is
+    the settings file that describes stages, so that the job can be gone on with.
     """
 
     paths: Sequence[Path]
@@ -29,6 +30,7 @@ class JobRequest:
     exclude: Path | None = None
     retry_failed: bool = False
     watch: bool = False
+    described_in: Path | None = None
 
     def check(self) -> None:
         """Look at the request before anything is begun. Raises `ConfigError` for a path that is not there."""

@@ -110,6 +110,7 @@ def request_json(request: JobRequest, settings: Mapping[str, object]) -> str:
     """A request with the settings that are not the defaults, as the journal keeps it, so that it can be made again."""
     fields: dict[str, Any] = asdict(request)
     fields |= {"paths": [os.fspath(path) for path in request.paths], "folder": str(Path.cwd())}
-    fields["exclude"] = None if request.exclude is None else os.fspath(request.exclude)
+    for name in ("exclude", "described_in"):
+        fields[name] = None if fields[name] is None else os.fspath(fields[name])
     del fields["retry_failed"], fields["watch"]
     return json.dumps(fields | {"settings": dict(settings)}, sort_keys=True)
