@@ -128,7 +128,7 @@ def until(is_so: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.005)
 
 
-def outputs(folder: Path) -> dict[str, object]:
+def outputs(folder: Path) -> dict[str, Any]:
     """Every file of an output folder by its name, without the fields that are times or memory."""
     return {path.relative_to(folder).as_posix(): _content(path) for path in sorted(_files(folder))}
 

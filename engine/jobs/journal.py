@@ -9,9 +9,10 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import astuple, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ _CACHE_KIB = 4_096
 _CHECKPOINT_PAGES = (
     4_096  # of 4 KiB: how far the write-ahead log grows before it is worked in, which waits for the disk
 )
+_MAX_VALUES = 999  # what any SQLite takes in one statement
 _ADVICE = "run again with --overwrite to do everything anew"
 
 
@@ -189,15 +191,25 @@ class Journal:
         self._open()
 
     def _write(self, changes: Changes) -> None:
-        many = self._database.executemany
-        many(schema.PUT_FILE, [_row(outcome.row) for outcome in changes.outcomes])
-        many(schema.PUT_LINE, [_line(outcome.row.id, outcome.line) for outcome in changes.outcomes if outcome.line])
-        many(schema.FORGET_SEGMENTS, [(outcome.row.id,) for outcome in changes.outcomes if outcome.forgets_segments])
         ended = {outcome.row.id for outcome in changes.outcomes if outcome.line}
-        many(schema.PUT_SEGMENT, [astuple(segment) for segment in changes.segments if segment.file not in ended])
-        many(schema.PUT_RENDERING, changes.rendered)
-        many(schema.PUT_NUMBER, changes.renumbered)
-        many(schema.PUT_GONE, changes.gone)
+        self._put(schema.put_files, [_row(outcome.row) for outcome in changes.outcomes])
+        self._put(
+            schema.put_lines, [_line(outcome.row.id, outcome.line) for outcome in changes.outcomes if outcome.line]
+        )
+        self._put(
+            schema.forget_segments, [(outcome.row.id,) for outcome in changes.outcomes if outcome.forgets_segments]
+        )
+        self._put(schema.put_segments, [astuple(segment) for segment in changes.segments if segment.file not in ended])
+        self._put(schema.put_renderings, [(file, rendering, names) for rendering, names, file in changes.rendered])
+        self._database.executemany(schema.PUT_NUMBER, changes.renumbered)
+        self._database.executemany(schema.PUT_GONE, changes.gone)
+
+    def _put(self, statement: Callable[[int], str], rows: Sequence[tuple[object, ...]]) -> None:
+        """Many rows a statement: with each SQLite gives up Python's lock, and other threads make it wait for it."""
+        at_once = _MAX_VALUES // len(rows[0]) if rows else 1
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            self._database.execute(statement(len(some)), tuple(chain.from_iterable(some)))
 
     def _files(self, query: str, values: Sequence[object]) -> Iterator[KnownFile]:
         with self._translated():

@@ -31,12 +31,11 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-PUT_FILE = f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES ({marks(18)})"
+def _rows(count: int, columns: int) -> str:
+    return ", ".join([f"({marks(columns)})"] * count)
+
+
 PUT_RUN = f"INSERT INTO runs ({RUN_COLUMNS}) VALUES ({marks(9)})"
-PUT_LINE = "INSERT OR REPLACE INTO results VALUES (?, ?, ?)"
-PUT_SEGMENT = "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?)"
-FORGET_SEGMENTS = "DELETE FROM segments WHERE file = ?"
-PUT_RENDERING = "UPDATE files SET rendering = ?, outputs = ?, owned = 1 WHERE id = ?"
 PUT_NUMBER = "UPDATE files SET number = ?, is_gone = 0 WHERE id = ?"
 PUT_GONE = "UPDATE files SET is_gone = 1 WHERE id = ?"
 PUT_PROGRESS = "UPDATE runs SET wall_s = ?, journal_s = ?, state = ?, ended_at = ? WHERE id = ?"
@@ -46,6 +45,35 @@ COUNTS = "SELECT state, count(*), sum(audio_s) FROM files WHERE NOT is_gone GROU
 DIGESTS = "SELECT digest, id FROM files WHERE state = 'ok' ORDER BY number, id"
 IS_DONE = "SELECT 1 FROM files WHERE id = ? AND digest = ? AND fingerprint = ? AND state = 'ok'"
 SEGMENTS = "SELECT file, number, start_s, found FROM segments WHERE file = ? ORDER BY number"
+
+
+def put_files(rows: int) -> str:
+    """So many inputs."""
+    return f"INSERT OR REPLACE INTO files ({FILE_COLUMNS}) VALUES {_rows(rows, 18)}"
+
+
+def put_lines(rows: int) -> str:
+    """So many lines of results."""
+    return f"INSERT OR REPLACE INTO results VALUES {_rows(rows, 3)}"
+
+
+def put_segments(rows: int) -> str:
+    """So many finished segments."""
+    return f"INSERT OR REPLACE INTO segments VALUES {_rows(rows, 4)}"
+
+
+def forget_segments(rows: int) -> str:
+    """The segments of so many inputs."""
+    return f"DELETE FROM segments WHERE file IN ({marks(rows)})"
+
+
+def put_renderings(rows: int) -> str:
+    """Of so many inputs their id, how their transcripts were written, and under which names."""
+    return (
+        f"WITH new (id, rendering, outputs) AS (VALUES {_rows(rows, 3)}) UPDATE files SET owned = 1, "
+        "rendering = (SELECT rendering FROM new WHERE new.id = files.id), "
+        "outputs = (SELECT outputs FROM new WHERE new.id = files.id) WHERE id IN (SELECT id FROM new)"
+    )
 
 
 def files_at(paths: int) -> str:

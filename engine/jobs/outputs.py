@@ -34,7 +34,7 @@ class OutputNames:
         self._several_inputs = several_inputs
         self._root_names: dict[Path, str] = {}
         self._files = DigestMap()
-        self._files.add(_key(PurePath(RESULTS_NAME)))
+        self._files.add(_key(RESULTS_NAME))
         self._folders = DigestMap()
         self._next: dict[bytes, int] = {}  # where to go on counting, so that a thousand of one name do not start at 1
         self._last_where: tuple[Path, Path, bool] | None = None
@@ -45,23 +45,24 @@ class OutputNames:
         if not self._formats:
             return ()
         folder, name = self._folder(found), found.path.name
-        paths = self._free(folder, name, 1)
-        if paths is None:
-            wanted = _key(folder / name)
-            for number in count(self._next.get(wanted, 2)):
-                if (paths := self._free(folder, name, number)) is not None:
-                    break
-            self._next[wanted] = number + 1
-        assert paths is not None
-        for path in paths:
-            self._files.add(_key(path))
-        return paths
+        if self._take(folder, name, 1):
+            return tuple(folder / _file_name(name, 1, fmt) for fmt in self._formats)
+        wanted = _key(str(folder / name))
+        number = self._next.get(wanted, 2)
+        while not self._take(folder, name, number):
+            number += 1
+        self._next[wanted] = number + 1
+        return tuple(folder / _file_name(name, number, fmt) for fmt in self._formats)
 
-    def _free(self, folder: PurePath, name: str, number: int) -> tuple[PurePath, ...] | None:
-        """The paths with that number, unless one of them is taken."""
-        paths = tuple(folder / _file_name(name, number, fmt) for fmt in self._formats)
-        keys = map(_key, paths)
-        return None if any(key in self._files or key in self._folders for key in keys) else paths
+    def _take(self, folder: PurePath, name: str, number: int) -> bool:
+        """Take the paths with that number, unless one of them is taken."""
+        above = f"{folder}/" if folder.parts else ""
+        keys = [_key(f"{above}{_file_name(name, number, fmt)}") for fmt in self._formats]
+        if any(key in self._files or key in self._folders for key in keys):
+            return False
+        for key in keys:
+            self._files.add(key)
+        return True
 
     def _folder(self, found: Found) -> PurePath:
         """The folder `found` goes into: as it was found, except where a file has taken the name of a folder."""
@@ -76,9 +77,9 @@ class OutputNames:
             folder = next(
                 candidate
                 for number in count(1)
-                if _key(candidate := folder / _numbered(part, number)) not in self._files
+                if _key(str(candidate := folder / _numbered(part, number))) not in self._files
             )
-            self._folders.add(_key(folder))
+            self._folders.add(_key(str(folder)))
         return folder
 
     def _wanted_folder(self, found: Found) -> PurePath:
@@ -90,11 +91,9 @@ class OutputNames:
     def _root_name(self, root: Path) -> PurePath:
         if root not in self._root_names:
             name = PurePath(os.path.abspath(root)).name  # noqa: PTH100 - it alone resolves `..` without reading links
-            taken = {_key(PurePath(other)) for other in self._root_names.values()}
+            taken = {_key(other) for other in self._root_names.values()}
             self._root_names[root] = next(
-                candidate
-                for number in count(1)
-                if _key(PurePath(candidate := _numbered(name or "root", number))) not in taken
+                candidate for number in count(1) if _key(candidate := _numbered(name or "root", number)) not in taken
             )
         return PurePath(self._root_names[root])
 
@@ -182,9 +181,8 @@ class OutputFolder:
             raise OutputError(f"cannot finish {self.path / RESULTS_NAME}: {_reason(error)}") from error
 
 
-def _key(path: PurePath) -> bytes:
+def _key(text: str) -> bytes:
     """A digest, equal for paths that some file system would take for the same."""
-    text = str(path)
     name = text.lower() if text.isascii() else unicodedata.normalize("NFC", text).casefold()
     return blake2b(os.fsencode(name), digest_size=8).digest()
 

@@ -1,14 +1,17 @@
 """`onbeat run` as a process that is told to stop, and with more or fewer workers: the results are the same."""
 
 import json
+import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from engine.jobs.lock import is_held
 from engine.jobs.place import LOCK_NAME, STATE_FOLDER
+from tests.fakes import ramp, write_wav
 from tests.killed_runs import Work, on_record, outputs, recordings, until
 
 
@@ -73,6 +76,32 @@ def test_any_number_of_workers_gives_the_same_results_in_the_same_order(work: Wo
     """As two workers gave: results, transcripts, and which of two equal recordings was recognised."""
     work.finish(f"{workers}", workers=workers)
     assert outputs(work.folder / f"{workers}") == outputs(work.folder / "undisturbed")
+
+
+def test_recordings_that_change_while_they_are_read(tmp_path: Path) -> None:
+    """What comes of one replaced, cut short or grown is what its new content gives; one that is gone has failed."""
+    names = ("cut", "gone", "grown", "replaced")
+    for number, name in enumerate(names):
+        write_wav(tmp_path / "in" / f"{name}.wav", ramp(60 + number))
+    work = Work(tmp_path, pause_s=0.02)
+    process = work.start("out", workers=len(names))  # all of them in hand at once
+    until(lambda: len(work.log("out")) >= 2 * len(names), "nothing is recognised")
+    os.truncate(tmp_path / "in" / "cut.wav", 100_000)
+    (tmp_path / "in" / "gone.wav").unlink()
+    with (tmp_path / "in" / "grown.wav").open("ab") as file:
+        file.write(b"LIST\x04\0\0\0more")
+    write_wav(tmp_path / "new.wav", ramp(2)).replace(tmp_path / "in" / "replaced.wav")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stderr.decode()
+    assert b"gone.wav was taken away while it was read" in stderr
+    work.finish("fresh")
+    of_both = [outputs(tmp_path / name) for name in ("out", "fresh")]
+    lines = [
+        [line for line in one.pop("results.jsonl") if '"in/' in line and "gone.wav" not in line] for one in of_both
+    ]
+    assert len(lines[0]) == len(names) - 1
+    assert lines[0] == lines[1]
+    assert of_both[0] == of_both[1]
 
 
 def test_a_second_run_in_the_same_folder_is_refused(work: Work) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 COUNT = 30
 SHM = Path("/dev/shm")  # noqa: S108 - another file system
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -91,6 +92,41 @@ async def test_an_output_folder_that_is_made_read_only(world: World, monkeypatch
     await check_whole(world)
 
 
+@pytest.fixture
+def as_nobody() -> Iterator[Path]:
+    """A folder of somebody whom permissions hold back, as they do not hold back root; the test runs as that one."""
+    folder = SHM / f"onbeat-nobody-{os.getpid()}"
+    folder.mkdir()
+    user = os.geteuid()
+    if user == 0:
+        os.chown(folder, NOBODY, -1)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
+
+
+@pytest.mark.skipif(not SHM.is_dir(), reason="needs a folder at /dev/shm that everybody may enter")
+async def test_an_output_folder_whose_permissions_are_taken_away(as_nobody: Path) -> None:
+    """The kernel refuses midway what it allowed before: what is on record stays, the rest waits for the next run."""
+    world = World(as_nobody)
+    for number in range(COUNT):
+        world.make(f"{number:02d}.wav", f"{number} " * 3_000)
+    after(world, 10, lambda: world.output.chmod(0o555))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*Permission denied"):
+            await world.run(in_hand=2)
+        with pytest.raises(OutputError, match=r"cannot write to the output folder .*Permission denied"):
+            await world.run(in_hand=2)
+    finally:
+        world.output.chmod(0o755)
+    await check_whole(world)
+
+
 async def test_a_disk_that_fails_when_it_is_synced(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not surely on the disk is not put on record as written."""
 
@@ -116,6 +152,34 @@ async def test_a_journal_that_is_deleted_midway(world: World) -> None:
     assert summary.ok == COUNT
     await check_whole(world)
     assert world.transcribed == []
+
+
+async def test_another_file_in_the_place_of_the_journal(world: World) -> None:
+    """Nobody knows whose it is: the run ends rather than write into it."""
+
+    def put_another() -> None:
+        journal = world.output / STATE_FOLDER / JOURNAL_NAME
+        (world.folder / "another").write_text("somebody's")
+        (world.folder / "another").rename(journal)
+
+    after(world, 10, put_another)
+    with pytest.raises(JournalError, match="another file was put in its place"):
+        await world.run(in_hand=2)
+    assert (world.output / STATE_FOLDER / JOURNAL_NAME).read_text() == "somebody's"
+
+
+async def test_a_clock_that_is_set_back_midway(world: World) -> None:
+    """By years, twice: nothing is done twice, and a file that was replaced by one as large is noticed all the same."""
+    now = iter([2e9, 1e9])
+    await world.run(in_hand=2, clock=lambda: next(now, 5.0))
+    changed = world.folder / "in" / "07.wav"
+    os.utime(world.make("07.wav", "X" * changed.stat().st_size), (0, 0))
+    await world.run(in_hand=2, clock=lambda: 1.0)
+    assert world.transcribed == ["07.wav"]
+    world.make("07.wav", "7 " * 3_000)
+    await world.run(in_hand=2, clock=lambda: 3e9)
+    assert world.transcribed == ["07.wav"]
+    await check_whole(world)
 
 
 async def test_a_journal_that_is_damaged_midway(world: World) -> None:
