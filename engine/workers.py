@@ -179,7 +179,10 @@ class WorkerThreads:
     def withdraw(self, work: Work) -> bool:
         """Whether the work could be taken back before a worker began it; it is then never told."""
         with self._changed:
-            return _claim(work)
+            was_free = _claim(work)
+            if was_free and work.urgency.deadline_s == FOLDER:
+                self._ready.forget(work, work.kind)  # live work is taken soon, and passed over then
+            return was_free
 
     def _work(self, number: int) -> None:
         while works := self._next(number):

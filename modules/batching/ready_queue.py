@@ -165,6 +165,17 @@ class ReadyQueue(Generic[Item]):
         heapq.heappush(heap, (-urgency.priority, urgency.deadline_s, next(self._numbers), urgency, item))
         self._waiting += 1
 
+    def forget(self, item: Item, kind: Hashable) -> None:
+        """Let folder work of this kind wait no more, if it does: while that is paused nobody would take it away."""
+        if (waiting := self._kinds.get(kind)) is None:
+            return
+        kept = [entry for entry in waiting.folder if entry[4] is not item]
+        self._waiting -= len(waiting.folder) - len(kept)
+        heapq.heapify(kept)
+        waiting.folder = kept
+        if not waiting:
+            del self._kinds[kind]
+
     def take(
         self, free_workers: int, *, now_s: float = -math.inf, folder_running: int = 0, home: int | None = None
     ) -> Taken[Item]:

@@ -335,12 +335,13 @@ async def test_folder_work_that_is_paused_waits_and_nothing_else_does() -> None:
 
 
 async def test_a_folder_call_that_is_cancelled_while_it_is_paused_never_runs() -> None:
-    """Not even when folder work is allowed again."""
+    """Not even when folder work is allowed again; nor does it go on being counted."""
     ran: list[str] = []
     async with WorkerThreads(1) as workers:
         workers.plan = BatchPlan(max_folder_batches=0)
         with anyio.move_on_after(0):
             await workers.run(partial(ran.append, "never"), is_folder=True)
+        assert (workers.waiting, workers.folder_waits) == (0, False)
         workers.plan = BatchPlan()
         await workers.run(partial(ran.append, "folder"), is_folder=True)
     assert ran == ["folder"]

@@ -428,6 +428,21 @@ def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any], words: str) -> 
         BatchPlan(**wrong)
 
 
+def test_folder_work_that_is_forgotten_waits_no_more() -> None:
+    """The rest of it keeps its order; live calls, and what does not wait, cannot be forgotten."""
+    queue: ReadyQueue[str] = ReadyQueue()
+    for number, item in enumerate(("a", "b", "c", "d")):
+        queue.put(item, "asr", Urgency(priority=-number))
+    queue.put("live", "asr", Urgency(1.0))
+    for item, kind in (("b", "asr"), ("live", "asr"), ("nobody", "asr"), ("a", "nothing")):
+        queue.forget(item, kind)
+    assert len(queue) == 4
+    assert [queue.take(1).batch for _ in range(4)] == [["live"], ["a"], ["c"], ["d"]]
+    queue.put("e", "vad", Urgency())
+    queue.forget("e", "vad")
+    assert (len(queue), queue.folder_waits, queue.take(1).batch) == (0, False, [])
+
+
 def test_a_deadline_is_a_number() -> None:
     """NaN has no place in any order."""
     with pytest.raises(ValueError, match="NaN"):
