@@ -20,16 +20,25 @@ Call = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """Every stream has a chunk each `chunk_s` seconds at a phase of its own; the first `warm_up` do not count."""
+    """Every stream has a chunk each `chunk_s` seconds at a phase of its own; the first `warm_up` do not count.
+
+    Streams begin at random within `begin_s`. A recogniser decodes at every few chunks only: those that began in the
+    same moment would all do so at once for ever after, as no streams of different people do.
+    """
 
     chunk_s: float
     chunks: int
     warm_up: int
+    begin_s: float = 1.0
 
-    def phases_s(self, streams: int) -> list[float]:
-        """Each stream's phase; the same ones in every trial with so many streams."""
+    def schedule(self, streams: int) -> list[tuple[float, int, int]]:
+        """When which stream has which chunk, in order of time; the same in every trial with so many streams."""
         chance = random.Random(streams)
-        return [chance.random() * self.chunk_s for _ in range(streams)]
+        return sorted(
+            (begin_s + chunk * self.chunk_s, stream, chunk)
+            for stream, begin_s in enumerate(chance.random() * self.begin_s for _ in range(streams))
+            for chunk in range(self.chunks)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +92,11 @@ class BareCalls:
     def p99_s(self, streams: int) -> float:
         """The p99 latency of so many of the streams in the ideal queue."""
         chosen = random.Random(streams).sample(range(len(self.service_s)), streams)
-        phases_s = self.cadence.phases_s(streams)
-        arrivals = sorted(
-            (chunk * self.cadence.chunk_s + phase_s, stream, chunk)
-            for phase_s, stream in zip(phases_s, chosen, strict=True)
-            for chunk in range(self.cadence.chunks)
-        )
         free_s = [0.0] * self.workers
         over_s = dict.fromkeys(chosen, 0.0)  # a stream's chunks follow one another
         latencies = []
-        for at_s, stream, chunk in arrivals:
+        for at_s, place, chunk in self.cadence.schedule(streams):
+            stream = chosen[place]
             end_s = max(at_s, over_s[stream], heapq.heappop(free_s)) + self.service_s[stream, chunk]
             heapq.heappush(free_s, end_s)
             over_s[stream] = end_s

@@ -32,10 +32,12 @@ class Stairs:
     @property
     def end(self) -> float:
         """Where the stairs end up: the median share after the first few trials."""
-        return statistics.median(self._tried[FIRST_TRIALS:])
+        return statistics.median(self._tried[FIRST_TRIALS:] or self._tried)
 
     @property
     def spread(self) -> float:
-        """The interquartile range of the same, as a share of their median."""
+        """The interquartile range of the same, as a share of their median; 0 of fewer than two trials."""
+        if len(self._tried) < FIRST_TRIALS + 2:
+            return 0.0
         low, _, high = statistics.quantiles(self._tried[FIRST_TRIALS:], n=4)
         return (high - low) / self.end

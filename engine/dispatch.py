@@ -10,6 +10,7 @@ from engine.shared_calls import CallTimes
 from engine.workers import WorkerThreads
 from modules.batching.chunks import HopSizer
 from modules.batching.cost_model import CostKey, CostModel
+from modules.batching.mean_cost import MeanCost
 from modules.batching.ready_queue import BatchPlan
 from modules.monitoring.engine_state import BatchState
 from modules.stages.hop import Hop
@@ -25,6 +26,7 @@ class _Known:
     """One kind of calls: how many share one where sessions go one by one, and how many did of late."""
 
     key: CostKey
+    mean: MeanCost
     sizer: HopSizer = field(default_factory=HopSizer)
     mean_batch: float = 1.0
 
@@ -38,6 +40,8 @@ class Dispatch:
         self.busy_s = 0.0
         """Seconds the workers have worked in all."""
         self._workers = workers
+        self.means: dict[CostKey, MeanCost] = {}
+        """What calls have cost of late."""
         self._kinds: dict[HopKind, _Known] = {}
         self._max_folder_batches: int | None = None
 
@@ -46,6 +50,11 @@ class Dispatch:
         self.busy_s += times.service_s
         if isinstance(times.kind, HopKind):
             self._learn(times.kind, times, cpu_s=times.cpu_s)
+
+    def pass_time(self, seconds: float) -> None:
+        """So many seconds have passed since this was said last."""
+        for mean in self.means.values():
+            mean.pass_time(seconds)
 
     def loop_took(self, cpu_s: float) -> None:
         """Learn what a chunk costs the event loop, everything else on it included, in seconds of a CPU."""
@@ -103,9 +112,10 @@ class Dispatch:
         known = self._kinds.get(kind)
         is_new = known is None
         if known is None:
-            known = self._kinds[kind] = _Known(kind.key)
+            known = self._kinds[kind] = _Known(kind.key, self.means.setdefault(kind.key, MeanCost()))
         known.mean_batch += (times.calls - known.mean_batch) / _MEAN_OF_CALLS
         known.sizer.observe(calls=times.calls, service_s=times.service_s)
+        known.mean.observe(calls=times.calls, service_s=times.service_s, cpu_s=cpu_s or 0.0)
         has_moved = self.costs.observe(known.key, batch=times.calls, service_s=times.service_s, cpu_s=cpu_s)
         if is_new or has_moved or self._cap(kind, known) != self._workers.plan.cap(kind):
             self.replan()

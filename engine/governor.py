@@ -167,6 +167,7 @@ class Governor:
         worked_s, self._busy_s = self._governed.dispatch.busy_s - self._busy_s, self._governed.dispatch.busy_s
         period_s = None if self._looked_s is None else now_s - self._looked_s
         self._looked_s = now_s
+        self._governed.dispatch.pass_time(period_s or 0.0)
         load = streams.book.seen(now_s)
         self._learn_of_loop(load.chunks)
         return Observation(

@@ -138,8 +138,9 @@ class Streams:
 
     def lengths(self, allowed_s: Sequence[float]) -> tuple[LengthCost, ...]:
         """What a chunk of each allowed length costs, averaged over the open streams; those known of all of them."""
+        costs, means = self._dispatch.costs, self._dispatch.means
         rows = [
-            (shared.streams, length_costs(self._dispatch.costs, {s: _keys(shared.hops, s) for s in allowed_s}))
+            (shared.streams, length_costs(costs, {s: _keys(shared.hops, s) for s in allowed_s}, means))
             for shared in self._shared.values()
             if shared.streams
         ]

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modules.batching.cost_model import CostKey, CostModel
+from modules.batching.mean_cost import MeanCost
 
 LIVE_LENGTHS_S = (0.2, 0.4, 0.8)
 """Lengths a live chunk may have by default, in seconds: the recogniser's grain and two doublings of it."""
@@ -39,21 +40,34 @@ class LengthCost:
         return self.chunk_s * min(workers / self.busy_s, cpus / self.cpu_s)
 
 
-def length_costs(model: CostModel, keys: Mapping[float, Sequence[CostKey]]) -> tuple[LengthCost, ...]:
-    """The cost of each length whose keys, one a hop that its chunks pass, are all known; shortest first."""
-    costs = (_cost(model, chunk_s, keys[chunk_s]) for chunk_s in sorted(keys))
+def length_costs(
+    model: CostModel, keys: Mapping[float, Sequence[CostKey]], means: Mapping[CostKey, MeanCost] | None = None
+) -> tuple[LengthCost, ...]:
+    """The cost of each length whose keys, one a hop that its chunks pass, are all known; shortest first.
+
+    Where `means` say that calls have cost less of late than the model expects, they are taken at their word.
+    """
+    costs = (_cost(model, chunk_s, keys[chunk_s], means or {}) for chunk_s in sorted(keys))
     return tuple(cost for cost in costs if cost is not None)
 
 
-def _cost(model: CostModel, chunk_s: float, keys: Sequence[CostKey]) -> LengthCost | None:
+def _cost(
+    model: CostModel, chunk_s: float, keys: Sequence[CostKey], means: Mapping[CostKey, MeanCost]
+) -> LengthCost | None:
     shares = [model.share_s(key) for key in keys]
     known = [share_s for share_s in shares if share_s is not None]
     if not known or len(known) < len(shares):
         return None
     busy_s = sum(share_s * model.scale(key) for share_s, key in zip(known, keys, strict=True))
+    cpu_s = sum(known)
+    seen = [means[key].of_late if key in means else None for key in keys]
+    of_late = [times for times in seen if times is not None and min(times) > 0]
+    if len(of_late) == len(keys):
+        busy_s = min(busy_s, sum(times[0] for times in of_late))
+        cpu_s = min(cpu_s, sum(times[1] for times in of_late))
     calls_s = [model.service_s(key, batch=model.knee(key), quantile=0.95) or 0.0 for key in keys]
     is_settled = all(model.is_settled(key) for key in keys)
-    return LengthCost(chunk_s, busy_s, sum(known), max(calls_s), is_settled)
+    return LengthCost(chunk_s, busy_s, cpu_s, max(calls_s), is_settled)
 
 
 @dataclass(frozen=True, slots=True)

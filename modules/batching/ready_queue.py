@@ -4,8 +4,9 @@ Earliest deadline first, live before folder work, calls of one kind together. Wo
 once if there is any; what queues up behind busy workers forms the batch. There is no wait window.
 
 Under overload the earliest deadline is the one that is missed already, and serving it makes the next one late too. So a
-live call that can no longer be on time waits until none that can is left: some streams fall behind, the others stay
-whole. Where its stream allows that it be dropped, it is.
+live call that can no longer be on time waits while those that can have little time left: some streams fall behind, the
+others stay whole, and what fell behind catches up as soon as that makes nobody late. Where its stream allows that it be
+dropped, it is.
 """
 
 import heapq
@@ -28,6 +29,7 @@ class BatchPlan:
     `service_s` is what a call of a kind is expected to take, in seconds: a deadline nearer than that cannot be met; 0
     for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it. A worker takes
     a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own.
+    Late calls go first while the most urgent of the others has `late_slack_s` seconds or more until its deadline.
     """
 
     default_cap: int = 1
@@ -35,6 +37,7 @@ class BatchPlan:
     service_s: Mapping[Hashable, float] = field(default_factory=dict)
     max_folder_batches: int | None = None
     home_slack_s: float = 0.05
+    late_slack_s: float = 0.1
 
     def __post_init__(self) -> None:
         for cap in (self.default_cap, *self.caps.values()):
@@ -43,8 +46,9 @@ class BatchPlan:
         for expected_s in self.service_s.values():
             if not 0 <= expected_s < math.inf:
                 raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
-        if not self.home_slack_s >= 0:
-            raise ValueError(f"home_slack_s must be 0 s or more, got {self.home_slack_s}")
+        for name in ("home_slack_s", "late_slack_s"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be 0 s or more, got {getattr(self, name)}")
         if self.max_folder_batches is not None and self.max_folder_batches < 0:
             raise ValueError(f"max_folder_batches must be 0 or more, or None, got {self.max_folder_batches}")
 
@@ -84,6 +88,9 @@ class Taken(Generic[Item]):
 _Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline, arrival: smaller is sooner
 
 
+_Rank: TypeAlias = tuple[int, int, float, int]  # place, then as in an entry
+
+
 @dataclass(slots=True)
 class _Waiting(Generic[Item]):
     """Calls of one kind: three heaps, the first that has any goes first. `home` is the worker they are best left to."""
@@ -107,26 +114,32 @@ class _Waiting(Generic[Item]):
                 heapq.heappush(self.late, entry)
         return expired
 
-    def rank(self, home: int | None, home_slack_s: float, *, with_folder: bool) -> tuple[int, int, float, int]:
+    def rank(self, home: int | None, plan: BatchPlan, now_s: float, *, with_folder: bool) -> _Rank:
         """Where the most urgent call stands among all kinds; the last place when there is none to take."""
-        away_s = home_slack_s if self.home is not None and self.home != home else 0.0
-        for place, heap in enumerate((self.on_time, self.late, self.folder if with_folder else [])):
-            if heap:
-                before, deadline_s, number = heap[0][:3]
-                return (place, before, deadline_s + away_s, number)
-        return _NONE
-
-    def pop(self, cap: int, free_workers: int, *, with_folder: bool) -> list[Item]:
-        """At most `cap` calls, an even share for each free worker; a batch is all live or all folder work."""
-        if live := len(self.on_time) + len(self.late):
-            heaps, waiting = (self.on_time, self.late), live
+        if self.on_time and self.on_time[0][1] < now_s + plan.late_slack_s:
+            place, heap = _PRESSING, self.on_time
+        elif self.late:
+            place, heap = _LATE, self.late
+        elif self.on_time:
+            place, heap = _IN_TIME, self.on_time
+        elif self.folder and with_folder:
+            place, heap = _FOLDER_PLACE, self.folder
         else:
-            assert with_folder
-            heaps, waiting = (self.folder, []), len(self.folder)
-        taken = min(cap, -(-waiting // free_workers))
-        return [heapq.heappop(heaps[0] or heaps[1])[4] for _ in range(taken)]
+            return _NONE
+        before, deadline_s, number = heap[0][:3]
+        away_s = plan.home_slack_s if self.home is not None and self.home != home else 0.0
+        return (place, before, deadline_s + away_s, number)
+
+    def pop(self, cap: int, free_workers: int, place: int) -> list[Item]:
+        """At most `cap` calls, an even share for each free worker; a batch is all live or all folder work."""
+        first, then = (self.late, self.on_time) if place == _LATE else (self.on_time, self.late)
+        if place == _FOLDER_PLACE:
+            first = self.folder  # nothing else of this kind waits
+        taken = min(cap, -(-(len(first) + len(then)) // free_workers))
+        return [heapq.heappop(first or then)[4] for _ in range(taken)]
 
 
+_PRESSING, _LATE, _IN_TIME, _FOLDER_PLACE = range(4)
 _NONE = (9, 0, 0.0, 0)
 
 
@@ -155,8 +168,8 @@ class ReadyQueue(Generic[Item]):
     def put(self, item: Item, kind: Hashable, urgency: Urgency, *, home: int | None = None) -> None:
         """Let `item` wait; calls of equal `kind` (model and shape class) may be taken together.
 
-        Calls of one kind have one `home`, the number of a worker that takes them rather than others as urgent, and from
-        whom others take them rather than be idle or let them grow late: sessions whose memory is best left with one core.
+        Calls of one kind have one `home`, the number of a worker that takes them rather than others as urgent. Others
+        take them rather than be idle or let them grow late: sessions whose memory is best left with one core.
         """
         waiting = self._kinds.get(kind)
         if waiting is None:
@@ -192,17 +205,14 @@ class ReadyQueue(Generic[Item]):
         best, chosen = _NONE, None
         for kind, waiting in self._kinds.items():
             expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
-            if (rank := waiting.rank(home, self.plan.home_slack_s, with_folder=with_folder)) < best:
+            if (rank := waiting.rank(home, self.plan, now_s, with_folder=with_folder)) < best:
                 best, chosen = rank, kind
         batch: list[Item] = []
         if best is not _NONE:
-            batch = self._kinds[chosen].pop(self.plan.cap(chosen), free_workers, with_folder=with_folder)
+            batch = self._kinds[chosen].pop(self.plan.cap(chosen), free_workers, best[0])
         self._waiting -= len(batch) + len(expired)
         if batch and not self._kinds[chosen]:
             del self._kinds[chosen]
         if expired:  # a kind may have lost all it had
             self._kinds = {kind: waiting for kind, waiting in self._kinds.items() if waiting}
         return Taken(batch, expired, is_folder=best[0] == _FOLDER_PLACE)
-
-
-_FOLDER_PLACE = 2

@@ -15,6 +15,7 @@ from modules.batching.live_chunks import (
     first_length_s,
     length_costs,
 )
+from modules.batching.mean_cost import MeanCost
 
 begins = st.floats(0, 1000)
 
@@ -37,6 +38,23 @@ def test_a_chunk_costs_what_its_stages_cost_together() -> None:
     assert short.busy_s == pytest.approx(0.04)
     assert short.call_s == pytest.approx(0.03)
     assert other.busy_s == pytest.approx(0.05)
+
+
+def test_calls_that_have_cost_less_of_late_are_taken_at_their_word() -> None:
+    """Where that is known of every stage; where they have cost more, the cost model knows better why."""
+    vad, asr = CostKey("vad", "0.2"), CostKey("asr", "0.2")
+    model, means = taught({vad: 0.01, asr: 0.03}), {vad: MeanCost(), asr: MeanCost()}
+    for _ in range(8):
+        means[asr].observe(calls=10, service_s=0.1, cpu_s=0.08)
+        means[asr].pass_time(0.25)
+    assert length_costs(model, {0.2: [vad, asr]}, means)[0].busy_s == pytest.approx(0.04)
+    for _ in range(8):
+        means[vad].observe(calls=10, service_s=0.2, cpu_s=0.04)
+        means[vad].pass_time(0.25)
+    (cost,) = length_costs(model, {0.2: [vad, asr]}, means)
+    assert (cost.busy_s, cost.cpu_s) == (pytest.approx(0.03), pytest.approx(0.012))
+    means[vad].observe(calls=1000, service_s=50.0, cpu_s=50.0)
+    assert length_costs(model, {0.2: [vad, asr]}, means)[0].busy_s == pytest.approx(0.04)
 
 
 def test_a_length_of_which_not_all_is_known_is_left_out() -> None:

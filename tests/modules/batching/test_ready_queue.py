@@ -4,7 +4,7 @@ import heapq
 import math
 import random
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -29,6 +29,7 @@ plans_in_time = st.builds(
     st.dictionaries(st.sampled_from(KINDS), st.integers(1, 8)),
     st.dictionaries(st.sampled_from(KINDS), st.floats(0, 30)),
     st.one_of(st.none(), st.integers(0, 3)),
+    st.floats(0, 10),
     st.floats(0, 10),
 )
 
@@ -152,11 +153,14 @@ class Waiting(RuleBasedStateMachine):
         assert bool(taken.batch) == bool(allowed)
         if not allowed:
             return
-        head = min(allowed, key=lambda call: self.place(call, home))
-        alike = [call for call in allowed if call.kind == head.kind and call.is_folder == head.is_folder]
-        most = min(self.queue.plan.cap(head.kind), math.ceil(len(alike) / free_workers))
-        assert taken.batch == sorted(alike, key=self.order)[:most]
-        assert taken.is_folder == head.is_folder
+        classes = {kind: self.classes([call for call in allowed if call.kind == kind]) for kind in KINDS}
+        kind = min((kind for kind in KINDS if classes[kind]), key=lambda kind: self.rank(kind, classes[kind], home))
+        alike = [
+            call for _, calls in classes[kind] for call in calls if call.is_folder == classes[kind][0][1][0].is_folder
+        ]
+        most = min(self.queue.plan.cap(kind), math.ceil(len(alike) / free_workers))
+        assert taken.batch == alike[:most]
+        assert taken.is_folder == alike[0].is_folder
         self.waiting = [call for call in self.waiting if call not in taken.batch]
 
     def expiring(self, kind: str) -> list[Call]:
@@ -172,11 +176,22 @@ class Waiting(RuleBasedStateMachine):
                 self.late.add(call.number)
         return expired
 
-    def place(self, call: Call, home: int | None) -> tuple[bool, bool, int, float, int]:
-        """As `order`, and what is best left to another worker counts as less urgent."""
-        is_folder, is_late, before, deadline_s, number = self.order(call)
-        away_s = 0.0 if HOMES[call.kind] in (None, home) else self.queue.plan.home_slack_s
-        return (is_folder, is_late, before, deadline_s + away_s, number)
+    def classes(self, calls: list[Call]) -> list[tuple[int, list[Call]]]:
+        """The classes of a kind's calls that have any, in the order in which they are served."""
+        late = sorted((call for call in calls if call.number in self.late), key=lambda call: call.order)
+        folder = sorted((call for call in calls if call.is_folder), key=lambda call: call.order)
+        on_time = sorted(set(calls) - set(late) - set(folder), key=lambda call: call.order)
+        until_s = self.now_s + self.queue.plan.late_slack_s
+        place = 0 if on_time and on_time[0].urgency.deadline_s < until_s else 2
+        found = sorted([(place, on_time), (1, late), (3, folder)], key=lambda found: found[0])
+        return [(place, calls) for place, calls in found if calls]
+
+    def rank(self, kind: str, classes: list[tuple[int, list[Call]]], home: int | None) -> tuple[int, int, float, int]:
+        """Where a kind stands by its first class's head; what is best left to another worker counts as less urgent."""
+        place, (head, *_) = classes[0]
+        _, before, deadline_s, number = head.order
+        away_s = 0.0 if HOMES[kind] in (None, home) else self.queue.plan.home_slack_s
+        return (place, before, deadline_s + away_s, number)
 
     def order(self, call: Call) -> tuple[bool, bool, int, float, int]:
         """Folder work last, the late last of the live calls, else by urgency."""
@@ -248,32 +263,46 @@ def takings(queue: ReadyQueue[Call], now_s: float) -> list[list[int]]:
     return batches
 
 
-def test_a_call_that_can_no_longer_be_on_time_goes_behind_those_that_can() -> None:
+PRESSED = BatchPlan(late_slack_s=60.0)
+"""By this plan whatever waits in these tests has little time left."""
+
+
+def test_a_call_that_can_no_longer_be_on_time_goes_behind_those_that_can_and_have_little_time_left() -> None:
     """It still goes before folder work, whatever the priorities of both."""
     late, folder = Call(0, "asr", Urgency(1.0, 2)), Call(1, "vad", Urgency(priority=2))
-    queue = queue_of([late, folder, Call(2, "asr", Urgency(9.0)), Call(3, "vad", Urgency(8.0))])
+    queue = queue_of([late, folder, Call(2, "asr", Urgency(9.0)), Call(3, "vad", Urgency(8.0))], PRESSED)
     assert takings(queue, now_s=1.1) == [[3], [2], [0], [1]]
 
 
+def test_what_is_late_catches_up_while_the_others_have_time() -> None:
+    """It goes before them, of its own kind and of others, until one of them has less time left than the slack."""
+    waiting = [Call(number, kind, Urgency(at_s)) for number, (kind, at_s) in enumerate([("asr", 1.0), ("vad", 3.0)])]
+    waiting += [Call(2, "asr", Urgency(3.5)), Call(3, "vad", Urgency(1.5))]
+    queue = queue_of(waiting, BatchPlan(late_slack_s=0.5))
+    assert [queue.take(1, now_s=now_s).batch[0].number for now_s in (2.0, 2.6, 2.7, 2.7)] == [0, 1, 3, 2]
+
+
 def test_late_calls_fill_the_batch_of_those_on_time() -> None:
-    """What would be taken together is, the late ones last."""
+    """What would be taken together is, the late ones last where the others have little time left, else first."""
     waiting = [Call(number, "asr", Urgency(deadline_s)) for number, deadline_s in enumerate([1.0, 9.0, 2.0, 8.0])]
-    assert takings(queue_of(waiting, BatchPlan(default_cap=3)), now_s=5.0) == [[3, 1, 0], [2]]
+    assert takings(queue_of(waiting, replace(PRESSED, default_cap=3)), now_s=5.0) == [[3, 1, 0], [2]]
+    assert takings(queue_of(waiting, BatchPlan(default_cap=3)), now_s=5.0) == [[0, 2, 3], [1]]
 
 
 def test_a_deadline_nearer_than_the_expected_service_cannot_be_met() -> None:
     """What a call takes is told by kind; one that ends exactly at its deadline is on time."""
-    plan = BatchPlan(service_s={"asr": 0.5})
+    plan = replace(PRESSED, service_s={"asr": 0.5})
     waiting = [Call(0, "asr", Urgency(1.4)), Call(1, "asr", Urgency(1.5)), Call(2, "vad", Urgency(1.6))]
     assert takings(queue_of(waiting, plan), now_s=1.0) == [[1], [2], [0]]
 
 
 def test_what_is_late_once_stays_late() -> None:
     """A call moves back once: that its kind takes less time by the next plan does not bring it forward again."""
-    queue = queue_of([Call(0, "asr", Urgency(1.0)), Call(1, "vad", Urgency(0.5))], BatchPlan(service_s={"asr": 0.9}))
+    waiting = [Call(0, "asr", Urgency(1.0)), Call(1, "vad", Urgency(0.5))]
+    queue = queue_of(waiting, replace(PRESSED, service_s={"asr": 0.9}))
     assert [call.number for call in queue.take(1, now_s=0.2).batch] == [1]
     queue.put(Call(2, "vad", Urgency(2.0)), "vad", Urgency(2.0))
-    queue.plan = BatchPlan()
+    queue.plan = PRESSED
     assert takings(queue, now_s=0.2) == [[2], [0]]
 
 
@@ -298,7 +327,7 @@ def test_a_kind_whose_calls_have_all_expired_is_forgotten() -> None:
 
 def test_a_worker_takes_what_is_at_home_with_it_first() -> None:
     """And what is at home with none; what is best left to another it takes rather than be idle, or do late work."""
-    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(home_slack_s=3.0))
+    queue: ReadyQueue[str] = ReadyQueue(replace(PRESSED, home_slack_s=3.0))
     queue.put("late", "late", Urgency(1.0), home=0)
     for item, deadline_s, home in (("away", 5.0, 1), ("anywhere", 7.0, None), ("here", 6.0, 0)):
         queue.put(item, item, Urgency(deadline_s), home=home)
