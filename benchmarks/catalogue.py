@@ -82,7 +82,7 @@ PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
         ),
         "memory": (
             "How much memory is held?",
-            lambda scale: memory.report(minutes=_MINUTES[scale.name], rounds=scale.rounds),
+            lambda scale: memory.report(rounds=scale.rounds),
         ),
         "unique_set": (
             "How much memory does a run take?",
@@ -100,11 +100,14 @@ PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
         "garbage": ("What does freezing garbage gain?", lambda _: garbage.report()),
         "streams": (
             "How many streams does a recogniser carry, beside vosk-server's scheme?",
-            lambda scale: streams.report(seconds=scale.trial_s),
+            lambda scale: streams.report(seconds=max(6.0, scale.trial_s), rounds=max(6, scale.climbs)),
         ),
         "ticker": ("Does the event loop stay free?", lambda scale: ticker.report(seconds=scale.trial_s)),
         "detector": ("What does the streaming detector cost?", lambda _: detector.report()),
-        "models": ("Are models as quick as they can be?", lambda scale: models.report(rounds=scale.rounds)),
+        "models": (
+            "Are models as quick as they can be?",
+            lambda scale: models.report(seconds=0.2 if scale.name == "quick" else 1.0),
+        ),
         "stages": ("What do ready stages and the result cache cost?", lambda _: stages.report()),
         "simulation": (
             "Does the governor hold the target in simulation?",

@@ -20,6 +20,7 @@ from engine.bench.trial import Trial, try_out
 from modules.measuring.pieces import PieceBook
 from modules.measuring.plots import Mark
 from modules.measuring.schedules import Schedule
+from modules.memory.relief import Relief
 from modules.models.onnx import OnnxModel
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.targets import PerformanceTarget
@@ -164,6 +165,10 @@ class _Decisions:
         self.moves += [(now_s, f"{move.knob} {move.before:g} to {move.after:g}") for move in decision.moves]
         if decision.moves:
             self.plans.append((now_s, decision.plan))
+
+    def relieved(self, at_s: float, relief: Relief, why: str) -> None:  # noqa: ARG002 - as above
+        """Memory was short, or free again."""
+        self.moves.append((at_s, f"memory relief {relief}"))
 
 
 async def _tried(

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import numpy as np
 
 from benchmarks.material import model
-from benchmarks.streams import CHUNK_S, RATE_HZ, WORKERS, Latencies, Pcm, bare_streams, generate, recordings
+from benchmarks.streams import CHUNK_S, RATE_HZ, WORKERS, Latencies, Pcm, bare_calls, generate, recordings
 from engine import AsyncAudioProcessor, AudioBuffer, BatchProcessingConfig
 from engine.stream import LiveStream
 from modules.monitoring.histogram import LatencyHistogram
@@ -83,7 +83,7 @@ async def _read(stream: LiveStream) -> None:
 def report(*, seconds: float) -> bool:
     """Print a line a load; whether the ticker was never too late."""
     speech = recordings("digits-en")
-    bare = bare_streams("digits-en", 3.0, speech, streams=400)
+    bare = bare_calls("digits-en", speech, 3.0, 400).streams
     grinder = Grinder(LOAD * WORKERS * CHUNK_S / STREAMS)
     good = True
     for name, streams, stage in (

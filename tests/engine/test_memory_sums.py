@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ MB = 2**20
 NONE = RecogniserChoice("none", "a test")
 
 
-def pipeline_with(**settings: object) -> Pipeline:
+def pipeline_with(**settings: Any) -> Pipeline:  # Any: whatever the settings take
     """A pipeline with these settings."""
     config = BatchProcessingConfig(**settings)
     return replace(parts_with(InlineWorkers(), CountingRecogniser()).pipeline, config=config)

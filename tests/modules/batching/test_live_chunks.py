@@ -52,7 +52,7 @@ def test_calls_that_have_cost_less_of_late_are_taken_at_their_word() -> None:
         means[vad].observe(calls=10, service_s=0.2, cpu_s=0.04)
         means[vad].pass_time(0.25)
     (cost,) = length_costs(model, {0.2: [vad, asr]}, means)
-    assert (cost.busy_s, cost.cpu_s) == (pytest.approx(0.03), pytest.approx(0.012))
+    assert [cost.busy_s, cost.cpu_s] == pytest.approx([0.03, 0.012])
     means[vad].observe(calls=1000, service_s=50.0, cpu_s=50.0)
     assert length_costs(model, {0.2: [vad, asr]}, means)[0].busy_s == pytest.approx(0.04)
 
