@@ -22,7 +22,7 @@ MB = 2**20
 NONE = RecogniserChoice("none", "a test")
 
 
-def pipeline_with(**settings: Any) -> Pipeline:  # Any: whatever the settings take
+def pipeline_with(**settings: Any) -> Pipeline:  # noqa: ANN401 - whatever the settings take
     """A pipeline with these settings."""
     config = BatchProcessingConfig(**settings)
     return replace(parts_with(InlineWorkers(), CountingRecogniser()).pipeline, config=config)
