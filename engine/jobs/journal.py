@@ -26,7 +26,7 @@ _CACHE_KIB = 4_096
 _CHECKPOINT_PAGES = (
     4_096  # of 4 KiB: how far the write-ahead log grows before it is worked in, which waits for the disk
 )
-_MAX_VALUES = 999  # what any SQLite takes in one statement
+_MAX_ROWS = 32  # in one statement: 576 values, and any SQLite takes 999
 _ADVICE = "run again with --overwrite to do everything anew"
 
 
@@ -108,7 +108,8 @@ class Journal:
 
     def known(self, paths: Sequence[str]) -> dict[str, KnownFile]:
         """What is known of these absolute paths; there is no entry for one that is new."""
-        found = self._files(schema.files_at(len(paths)), [_stored(path) for path in paths])
+        values = _padded([_stored(path) for path in paths])
+        found = self._files(schema.files_at(len(values)), values)
         return {file.path: file for file in found}
 
     def files(self, *states: State) -> Iterator[KnownFile]:
@@ -128,7 +129,8 @@ class Journal:
     def lines(self, ids: Sequence[int]) -> dict[int, str]:
         """The lines of results of these inputs, by id. Raises `JournalError` for one that is not as it was written."""
         with self._translated():
-            rows = self._database.execute(schema.lines_of(len(ids)), ids).fetchall()
+            values = _padded(ids)
+            rows = self._database.execute(schema.lines_of(len(values)), values).fetchall()
             for file, crc, line in rows:
                 if zlib.crc32(line.encode()) != crc:
                     raise sqlite3.DatabaseError(f"result {file} is not what was written")
@@ -205,11 +207,14 @@ class Journal:
         self._database.executemany(schema.PUT_GONE, changes.gone)
 
     def _put(self, statement: Callable[[int], str], rows: Sequence[tuple[object, ...]]) -> None:
-        """Many rows a statement: with each SQLite gives up Python's lock, and other threads make it wait for it."""
-        at_once = _MAX_VALUES // len(rows[0]) if rows else 1
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
-            self._database.execute(statement(len(some)), tuple(chain.from_iterable(some)))
+        """Many rows a statement: with each SQLite gives up Python's lock, and other threads make it wait for it.
+
+        A power of two of them: statements that were seen are kept, and long ones are large.
+        """
+        while rows:
+            count = min(1 << (len(rows).bit_length() - 1), _MAX_ROWS)
+            self._database.execute(statement(count), tuple(chain.from_iterable(rows[:count])))
+            rows = rows[count:]
 
     def _files(self, query: str, values: Sequence[object]) -> Iterator[KnownFile]:
         with self._translated():
@@ -256,6 +261,11 @@ def _stored(text: str) -> str | bytes:
     except UnicodeEncodeError:
         return os.fsencode(text)
     return text
+
+
+def _padded(values: Sequence[object]) -> list[object]:
+    """As many as a power of two, so that there are few statements; the last ones match nothing."""
+    return [*values, *[None] * ((1 << max(0, len(values) - 1).bit_length()) - len(values))]
 
 
 def _line(file: int, line: str) -> tuple[int, int, str]:
