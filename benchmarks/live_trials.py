@@ -41,7 +41,8 @@ class Event:
 class Wish:
     """How Onbeat is run: with what settings, frozen from when on, and what becomes of samples it cannot serve.
 
-    `folder` has recordings that are processed beside the streams, over and over.
+    `folder` has recordings that are processed beside the streams, over and over. Pieces count that are due after
+    `count_from_s`.
     """
 
     frozen_from_s: float | None = None
@@ -49,6 +50,7 @@ class Wish:
     workers: int | None = 2
     overload: str = "drop_oldest"
     folder: tuple[Path, ...] = ()
+    count_from_s: float = WARM_UP_S
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ class Rig:
         ):
             beside = asyncio.create_task(process_for_ever(processor, wish.folder)) if wish.folder else None
             frozen = [] if wish.frozen_from_s is None else [Event(wish.frozen_from_s, lambda: freeze(processor))]
-            trial = await _tried(carrier, schedule, book, [*events, *frozen])
+            trial = await _tried(carrier, schedule, book, [*events, *frozen], from_s=wish.count_from_s)
             if beside is not None:
                 beside.cancel()
             latency, recorded_audio_s = monitor.snapshot().latency, monitor.snapshot().recorded_audio_s
@@ -172,7 +174,12 @@ class _Decisions:
 
 
 async def _tried(
-    carrier: OnbeatStreams | PlainBatcher, schedule: Schedule, book: PieceBook, events: Sequence[Event]
+    carrier: OnbeatStreams | PlainBatcher,
+    schedule: Schedule,
+    book: PieceBook,
+    events: Sequence[Event],
+    *,
+    from_s: float = WARM_UP_S,
 ) -> Trial:
     async with anyio.create_task_group() as tasks:
 
@@ -188,7 +195,7 @@ async def _tried(
             carrier,
             schedule,
             book,
-            warm_up_s=min(WARM_UP_S, schedule.seconds / 2),
+            warm_up_s=from_s if from_s != WARM_UP_S else min(from_s, schedule.seconds / 2),
             target_s=TARGET_S,
             on_start=start,
         )
