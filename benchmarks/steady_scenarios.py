@@ -36,7 +36,7 @@ def single_stream(stand: Stand) -> ScenarioResult:
 def multi_stream(stand: Stand) -> ScenarioResult:
     """Fixed cadence: the most streams on time, by side, and their latency at a load that most of them carry."""
     begun_s = time.perf_counter()
-    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, PLAIN, "thread pool", "one call at a time"]}.get(
+    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, "thread pool", "one call at a time"]}.get(
         stand.scale.name, [ONBEAT, *SIDES]
     )
     turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best static setting")
