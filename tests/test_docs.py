@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.catalogue import NAMES
 from engine.config import known_settings
 from engine.stage_config import known_keys
 
@@ -72,3 +73,16 @@ def test_options_in_the_guide_exist() -> None:
     table = re.findall(r"^\| `(--[a-z-]+)", (ROOT / "docs" / "guide.md").read_text(), re.MULTILINE)
     assert table
     assert [option for option in table if option not in help_text] == []
+
+
+def test_the_scenarios_of_the_page_are_those_there_are() -> None:
+    """docs/benchmarks.md names each scenario of `run_benchmarks.py` once, and each option is one of its own."""
+    text = (ROOT / "docs" / "benchmarks.md").read_text()
+    named = [
+        name
+        for cell in re.findall(r"^\| (`[^|]*) \|", text, re.MULTILINE)
+        for name in re.findall(r"`(\w[\w.]*)`", cell)
+    ]
+    assert sorted(named) == sorted(NAMES)
+    help_text = run_python("run_benchmarks.py", "--help").stdout
+    assert [option for option in set(re.findall(r"`(--[a-z]+)", text)) if option not in help_text] == []

@@ -14,6 +14,7 @@ from modules.measuring.picture_plan import (
     in_order,
     is_of_shares,
     limit_words,
+    log_steps,
     mark_rows,
     mark_words,
     share_ticks,
@@ -39,6 +40,7 @@ _BAR_IN, _TITLE_IN, _KEY_IN = 0.34, 0.32, 0.2
 _RIGHT = " (right)"
 _POINTS_A_LETTER, _POINTS_A_HANDLE = 5.6, 48.0
 _MAX_MARKED_POINTS = 24
+_LIMIT_LINE: dict[str, Any] = {"color": LIMIT.light, "linewidth": 1.3, "dashes": (5, 3), "zorder": 1.5}
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",  # letters stay letters: small, sharp, and found by a search
     "svg.hashsalt": "onbeat",  # the same plot gives the same text
@@ -148,7 +150,8 @@ def _scales(library: Any, axes: "Axes", plot: Plot) -> None:  # noqa: ANN401 - t
     axes.grid(visible=True)
     if plot.is_log_x:
         axes.set_xscale("log")
-        _log_ticks(ticker, axes.xaxis, x_ticks(plot))
+        xs = [x for line in plot.lines for x, _ in drawn(plot, line)]
+        _log_ticks(ticker, axes.xaxis, x_ticks(plot), log_steps([*xs, plot.limit_x or 0.0]))
     else:
         axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: number(x)))
     if is_of_shares(plot):
@@ -158,13 +161,14 @@ def _scales(library: Any, axes: "Axes", plot: Plot) -> None:  # noqa: ANN401 - t
         axes.yaxis.set_minor_locator(ticker.NullLocator())
     elif plot.is_log_y:
         axes.set_yscale("log")
-        _log_ticks(ticker, axes.yaxis, [])
+        ys = [y for line in plot.lines if not line.is_right for _, y in drawn(plot, line)]
+        _log_ticks(ticker, axes.yaxis, [], log_steps([*ys, plot.limit or 0.0]))
     else:
         axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda y, _: number(y)))
 
 
-def _log_ticks(ticker: Any, axis: "Axis", places: list[float]) -> None:  # noqa: ANN401 - a part of the library
-    axis.set_major_locator(ticker.FixedLocator(places) if places else ticker.LogLocator(subs=(1, 2, 5), numticks=12))
+def _log_ticks(ticker: Any, axis: "Axis", places: list[float], steps: tuple[int, ...]) -> None:  # noqa: ANN401 - a part of the library
+    axis.set_major_locator(ticker.FixedLocator(places) if places else ticker.LogLocator(subs=steps, numticks=12))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_locator(ticker.NullLocator())
 
@@ -209,10 +213,9 @@ def _is_marked(plot: Plot, points: int) -> bool:
 
 
 def _limits(axes: "Axes", plot: Plot) -> None:
-    style: dict[str, Any] = {"color": LIMIT.light, "linewidth": 1.3, "dashes": (5, 3), "zorder": 1.5}
     text: dict[str, Any] = {"color": LIMIT.light, "textcoords": "offset points", "annotation_clip": False}
     if plot.limit is not None:
-        axes.axhline(plot.limit, **style)
+        axes.axhline(plot.limit, **_LIMIT_LINE)
         is_beside = not any(line.is_right for line in plot.lines)
         axes.annotate(
             limit_words(plot, plot.limit, plot.y_label),
@@ -224,7 +227,7 @@ def _limits(axes: "Axes", plot: Plot) -> None:
             **text,
         )
     if plot.limit_x is not None:
-        axes.axvline(plot.limit_x, **style)
+        axes.axvline(plot.limit_x, **_LIMIT_LINE)
         axes.annotate(
             limit_words(plot, plot.limit_x, plot.x_label),
             (plot.limit_x, 1.0),
@@ -272,28 +275,26 @@ def _bars(axes: "Axes", plot: Plot) -> list["Artist"]:
     handles: list[Artist] = []
     thick = 0.8 / max(1, len(plot.lines))
     for index, line in enumerate(plot.lines):
-        values = [y for _, y in line.points]
+        places, values = [x + index * thick for x, _ in line.points], [y for _, y in line.points]
         colours = [_bar_colour(plot, int(x), index) for x, _ in line.points]
-        bars = axes.barh(
-            [x + index * thick for x, _ in line.points], values, height=0.9 * thick, color=colours, label=line.name
-        )
-        handles.append(bars[0] if len(bars) else axes.plot([], [], label=line.name)[0])
-        handles[-1].set_label(line.name)
+        bars = axes.barh(places, values, height=0.9 * thick, color=colours)
+        for bar in bars[:1]:
+            bar.set_label(line.name)
+            handles.append(bar)
         axes.bar_label(bars, labels=[number(value) for value in values], padding=4, color=INK.light)
-    middle = thick * (len(plot.lines) - 1) / 2
-    axes.set_yticks([place + middle for place in range(len(plot.bar_names))], plot.bar_names)
+    axes.set_yticks([place + thick * (len(plot.lines) - 1) / 2 for place in range(len(plot.bar_names))], plot.bar_names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
     axes.margins(x=0.12)
     axes.set_xlabel(plot.y_label)
     if plot.limit is not None:
-        axes.axvline(plot.limit, color=LIMIT.light, linewidth=1.3, dashes=(5, 3))
+        axes.axvline(plot.limit, **_LIMIT_LINE)
     return handles
 
 
 def _bar_colour(plot: Plot, bar: int, line: int) -> str:
     if len(plot.lines) > 1:
         return SERIES[line % len(SERIES)].light
-    is_ours = bar < len(plot.bar_names) and plot.bar_names[bar].casefold().startswith("onbeat")
-    return SERIES[0].light if is_ours else OTHERS.light
+    ours = [name.casefold().startswith("onbeat") for name in plot.bar_names]
+    return SERIES[0].light if not any(ours) or ours[bar] else OTHERS.light

@@ -15,7 +15,7 @@ from modules.measuring.results import Report, ScenarioResult
 
 def report_html(report: Report) -> str:
     """The page. Raises `ConfigError` where it has pictures to draw and matplotlib is not installed."""
-    sections = "\n".join(_scenario(scenario, report) for scenario in report.scenarios)
+    sections = "\n".join(_scenario(scenario, report) for scenario in report.scenarios if not scenario.skipped)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -96,8 +96,6 @@ def _scenario(scenario: ScenarioResult, report: Report) -> str:
 
 
 def _notices(scenario: ScenarioResult) -> str:
-    if scenario.skipped:
-        return f'<div class="notice">Not run: {escape(scenario.skipped)}.</div>'
     if scenario.invalid:
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in scenario.invalid)
         return f'<div class="notice bad">These numbers are not to be trusted:<ul>{reasons}</ul></div>'

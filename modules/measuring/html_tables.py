@@ -17,17 +17,23 @@ _MARKS = {
 
 
 def overview(report: Report) -> str:
-    """A row a scenario: what it asks, what came of it, how many bounds are kept; each leads to its section."""
+    """A row a scenario: what it asks, what came of it, how many bounds are kept; with its section, if it was run."""
     rows = [
         [
-            f'<a href="#{escape(scenario.name)}">{escape(scenario.name)}</a>',
+            _linked(scenario),
             escape(scenario.question),
-            marked(verdict(scenario)),
+            marked(verdict(scenario)) + (f"<br><span>{escape(scenario.skipped)}</span>" if scenario.skipped else ""),
             escape(bounds_met(scenario)),
         ]
         for scenario in report.scenarios
     ]
     return table(("scenario", "what it asks", "what came of it", "bounds kept"), rows)
+
+
+def _linked(scenario: ScenarioResult) -> str:
+    """A scenario that was not run has no section to lead to."""
+    name = escape(scenario.name)
+    return name if scenario.skipped else f'<a href="#{name}">{name}</a>'
 
 
 def marked(found: Verdict) -> str:

@@ -19,7 +19,7 @@ from modules.measuring.report_words import (
 )
 from modules.measuring.results import Report, ScenarioResult, Side
 
-MADE_BY = "python run_benchmarks.py --document REPORT.json"
+MADE_BY = "python run_benchmarks.py --document REPORT.json > docs/performance.md"
 
 
 def performance_page(report: Report) -> str:

@@ -1,7 +1,7 @@
 """What a picture needs beside its numbers: what limits are called, where marks stand, what axes are ticked with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from modules.measuring.plots import Line, Mark, Plot
 from modules.measuring.report_words import number
@@ -10,7 +10,7 @@ MAX_TICKS = 9
 ROWS_OF_MARKS = 3
 
 _CDF = "latency_cdf"
-_LONGEST_UNIT = 4
+_LONGEST_UNIT, _MOST_DECADES = 4, 2.7
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)
 _PROMISED = {_CDF, "p99_over_streams"}
 _BETWEEN_NUMBERS = 0.025
@@ -45,6 +45,13 @@ def x_ticks(plot: Plot) -> list[float]:
     values = sorted({x for line in plot.lines for x, _ in drawn(plot, line)})
     is_few = plot.is_log_x and 1 < len(values) <= MAX_TICKS
     return values if is_few and all(x == int(x) for x in values) else []
+
+
+def log_steps(values: Iterable[float]) -> tuple[int, ...]:
+    """What is named of each power of ten on a logarithmic axis: less of it where there are many powers."""
+    known = [value for value in values if value > 0]
+    wide = known and math.log10(max(known) / min(known)) > _MOST_DECADES
+    return (1,) if wide else (1, 2, 5)
 
 
 def unit_of(label: str) -> str:

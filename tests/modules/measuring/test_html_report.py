@@ -84,7 +84,7 @@ def test_it_says_what_came_of_it_and_on_what(page: Page) -> None:
         "1 broke a bound, 1 not to be trusted",
         "2026-11-21 13:30 UTC, 1 min 40 s long, mode quick",
         "These numbers are not to be trusted: the generator was late: p99 7.2 ms, at most 5 ms",
-        "Not run: no control group can be made here.",
+        "not run no control group can be made here",
         "not measured: litserve is not installed",
         "what the others are divided by",
         "at least 0.85 BROKEN",

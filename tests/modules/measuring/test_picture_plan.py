@@ -10,6 +10,7 @@ from modules.measuring.picture_plan import (
     drawn,
     is_of_shares,
     limit_words,
+    log_steps,
     mark_rows,
     mark_words,
     share_ticks,
@@ -49,6 +50,12 @@ def test_few_batches_are_named_one_by_one() -> None:
     assert x_ticks(BATCHES) == [1.0, 2.0, 4.0, 8.0]
     assert x_ticks(STREAMS) == []
     assert x_ticks(replace(CDF, lines=(Line("x", tuple((1.5 * n, 0.5) for n in range(1, 5))),))) == []
+
+
+def test_a_wide_logarithmic_axis_names_powers_of_ten_only() -> None:
+    """Names would else cover each other."""
+    assert log_steps([1.0, 300.0, 0.0]) == log_steps([]) == (1, 2, 5)
+    assert log_steps([1.0, 40_000.0]) == (1,)
 
 
 @pytest.mark.parametrize(
