@@ -9,7 +9,17 @@ from modules.measuring.inline_svg import inlined
 from modules.measuring.picture_plan import mark_words
 from modules.measuring.plot_words import columns, described, rows
 from modules.measuring.plots import Line, Plot
-from modules.measuring.report_words import CHECKED, Verdict, again, duration, machine_words, moment, summary, verdict
+from modules.measuring.report_words import (
+    CHECKED,
+    Verdict,
+    again,
+    bare_command,
+    duration,
+    machine_words,
+    moment,
+    summary,
+    verdict,
+)
 from modules.measuring.results import Report, ScenarioResult
 
 
@@ -72,7 +82,7 @@ def _trust(report: Report) -> str:
 def _machine(report: Report) -> str:
     versions = pairs_table((version.name, version.version) for version in report.versions)
     listed = f"<details><summary>Versions of what it uses</summary>{versions}</details>" if report.versions else ""
-    command = f"<p>Do it again: <code>{escape(report.command)}</code></p>" if report.command else ""
+    command = f"<p>Do it again: <code>{escape(bare_command(report))}</code></p>" if report.command else ""
     return (
         f'<section aria-labelledby="machine"><h2 id="machine">The machine</h2>\n'
         f"{pairs_table(machine_words(report.machine))}\n{command}\n{listed}</section>"

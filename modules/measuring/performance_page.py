@@ -1,11 +1,13 @@
 """`docs/performance.md`, made from a report: every number in it was measured, and stands beside its command."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from modules.measuring.figures import Figure
 from modules.measuring.report_words import (
     Verdict,
     again,
+    bare_command,
     bound,
     bounds_met,
     duration,
@@ -39,7 +41,7 @@ def _head(report: Report) -> str:
     )
     return (
         "# Measurements\n\n"
-        f"Not typed: made by `{MADE_BY}` from what `{report.command}` measured of {version} "
+        f"Not typed: made by `{MADE_BY}` from what `{bare_command(report)}` measured of {version} "
         f"on {moment(report.started)}, in {duration(report.seconds)}. "
         "How to read it stands in [benchmarks](benchmarks.md).\n\n"
         f"{summary(report)} Ratios are between sides measured in turn in one run; read them rather than the seconds."
@@ -62,7 +64,8 @@ def _overview(report: Report) -> str:
 def _link(scenario: ScenarioResult) -> str:
     """A scenario that was not run has no section to lead to."""
     is_run = verdict(scenario) is not Verdict.SKIPPED
-    return f"[{scenario.name}](#{scenario.name.replace(' ', '-')})" if is_run else scenario.name
+    place = re.sub(r"[^\w -]", "", scenario.name.lower()).replace(" ", "-")  # as GitHub names headings
+    return f"[{scenario.name}](#{place})" if is_run else scenario.name
 
 
 def _came_of(scenario: ScenarioResult) -> str:

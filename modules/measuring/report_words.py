@@ -3,11 +3,14 @@
 The page, the terminal and the documents all take their words from here, so that they never disagree.
 """
 
+import re
 from enum import StrEnum
 
 from modules.measuring.figures import Figure
 from modules.measuring.results import Machine, Report, ScenarioResult
 from modules.monitoring.wording import counted
+
+_FILE_OPTION = re.compile(r"--(?:json|html|png|compare)(?:=| +)(?:'[^']*'|\S+)")  # as shlex.join quotes them
 
 CHECKED = (
     "latency counts from the moment a chunk was due, so that a sender who waits hides nothing",
@@ -85,8 +88,13 @@ def machine_words(machine: Machine) -> list[tuple[str, str]]:
 def again(scenario: ScenarioResult, report: Report) -> str:
     """The command that measures the scenario again; a report of `onbeat bench` has only the one."""
     if report.command.startswith("onbeat "):
-        return report.command
+        return bare_command(report)
     return f"python run_benchmarks.py --scenario {scenario.name}"
+
+
+def bare_command(report: Report) -> str:
+    """The report's command without the files it wrote: they say something of who ran it, nothing of what was run."""
+    return " ".join(_FILE_OPTION.sub("", report.command).split())
 
 
 def duration(seconds: float) -> str:

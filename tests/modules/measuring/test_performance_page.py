@@ -44,9 +44,10 @@ def test_every_figure_is_in_it_with_its_bound(page: str) -> None:
     assert "**Not to be trusted**: the generator was late" in page
 
 
-def test_links_lead_to_sections(page: str) -> None:
-    """Of the same page."""
-    heads = set(re.findall(r"^## (.+)$", page, re.MULTILINE))
+def test_links_lead_to_sections() -> None:
+    """Of the same page, by the names that GitHub gives headings."""
+    page = performance_page(replace(REPORT, scenarios=(replace(CARRIED, name="overload_1.5"), *REPORT.scenarios)))
+    heads = {head.replace(".", "") for head in re.findall(r"^## (.+)$", page, re.MULTILINE)}
     links = re.findall(r"\]\(#([^)]+)\)", page)
     assert links
     assert set(links) <= heads

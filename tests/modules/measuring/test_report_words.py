@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +8,7 @@ from modules.measuring.figures import Figure
 from modules.measuring.report_words import (
     Verdict,
     amount,
+    bare_command,
     bound,
     bounds_met,
     duration,
@@ -85,6 +88,19 @@ def test_a_figure_beyond_its_bound_by_less_than_is_shown_is_shown_more_exactly()
     near = Figure("efficiency", 0.8496, "x", least=0.85)
     assert amount(near.value, near.unit) == "0.85x"
     assert told(near) == "0.8496x"
+
+
+@pytest.mark.parametrize(
+    ("command", "bare"),
+    [
+        ("python run_benchmarks.py --quick --json 'a b/r.json' --png=out", "python run_benchmarks.py --quick"),
+        ("onbeat bench talk.wav --html /home/me/r.html --seconds 20.0", "onbeat bench talk.wav --seconds 20.0"),
+        ("", ""),
+    ],
+)
+def test_a_command_is_told_without_the_files_it_wrote(command: str, bare: str) -> None:
+    """It is to be typed elsewhere."""
+    assert bare_command(replace(REPORT, command=command)) == bare
 
 
 @pytest.mark.parametrize(
