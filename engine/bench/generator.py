@@ -91,4 +91,5 @@ def _widen(pipe: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C goes to the engine as well, which says what there is to say
+        main()
