@@ -30,6 +30,7 @@ _GUESS_S = 1.0
 _GUESS_SHARE = 0.6  # of what the CPU time of the first trial promises: the search then doubles seldom
 _STEP = 0.05
 _SHARE_ON_TIME = 0.99
+_LEAST_POOL_HITS = 95.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class _Search:
     sound: AudioBuffer
     ends_s: float
     tried: list[tuple[int, Trial]] = field(default_factory=list)
+    pool_hits: float | None = None
+    """The share of leases, in the last trial, for which the pool had a block; `None` when nothing was leased."""
 
     async def trial(self, streams: int, *, seconds: float) -> Trial:
         """So many streams on a processor of their own, which has learnt nothing; `seconds` without the warm-up."""
@@ -69,6 +72,7 @@ class _Search:
             OwnStreams(processor, rate, self._piece, deadline_s=target_s, overload="drop_oldest") as carrier,
         ):
             trial = await try_out(carrier, schedule, book, warm_up_s=_WARM_UP_S, target_s=target_s)
+            self.pool_hits = processor.pool.statistics.hit_rate
         self.tried.append((streams, trial))
         return trial
 
@@ -148,6 +152,8 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         )
     else:
         notes.append("not even one stream was carried")
+    if search.pool_hits is not None:
+        figures.append(Figure("pool hits", search.pool_hits * 100, "%", least=_LEAST_POOL_HITS, better=Better.HIGHER))
     if search.wish.sound is None:
         notes.append("measured with made-up speech: give a recording of your own for what yours costs")
     tried = [
@@ -155,7 +161,7 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         for streams, trial in search.tried
         if trial.outcome.latency.count
     ]
-    doubts = dict.fromkeys(doubt for trial in found for doubt in trial.doubts)
+    doubts = dict.fromkeys(doubt for trial in found or (each for _, each in search.tried) for doubt in trial.doubts)
     return ScenarioResult(
         "capacity",
         f"How many streams does this machine carry at p99 under {target_s * 1e3:g} ms?",

@@ -12,7 +12,7 @@ from rich.console import Console
 from engine.bench.capacity import SECONDS, CapacityWish, measure_capacity
 from engine.cli.bench_chart import StreamsAgainstP99
 from engine.cli.bench_outputs import BenchOutputs
-from engine.cli.bench_words import answer, begun
+from engine.cli.bench_words import answer, begun, is_too_short
 from engine.cli.config import ConfigFile
 from engine.cli.exits import Exit
 from engine.cli.model_options import Asr, Language, Stages, VoskDownload, VoskModel, WorkerCount
@@ -102,7 +102,7 @@ def bench_command(
     _show(found, report)
     for path in outputs.write(report):
         _tell(f"written: {path}")
-    if not found.is_valid:
+    if not found.is_valid or is_too_short(found):
         raise typer.Exit(Exit.FAILED)
 
 

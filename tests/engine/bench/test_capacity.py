@@ -1,6 +1,10 @@
+from dataclasses import replace
+from typing import Any
+
 import anyio
 import pytest
 
+from engine import AsyncAudioProcessor
 from engine.bench import capacity
 from engine.bench.capacity import CapacityWish, is_carried, measure_capacity, trial_seconds
 from engine.bench.sending import Generated
@@ -59,3 +63,43 @@ def test_the_search_ends_at_what_is_carried(monkeypatch: pytest.MonkeyPatch) -> 
     assert said
     assert result.plots[0].name == "p99_over_streams"
     assert any("made-up speech" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(("leases", "hits"), [(0, None), (20, 95.0)])
+def test_what_the_pool_had_is_told_where_it_was_asked(
+    monkeypatch: pytest.MonkeyPatch, leases: int, hits: float | None
+) -> None:
+    """The first lease of a size makes its block; a processor from which nothing is leased has no such figure."""
+    made: list[AsyncAudioProcessor] = []
+
+    def processor(*arguments: Any, **options: Any) -> AsyncAudioProcessor:  # noqa: ANN401 - a processor's own
+        made.append(AsyncAudioProcessor(*arguments, **options))
+        return made[-1]
+
+    async def pretend(*_: object, **__: object) -> Trial:
+        await anyio.lowlevel.checkpoint()
+        for _lease in range(leases):
+            with made[-1].pool.lease(1_000):
+                pass
+        return trial(sent=1_000, on_time=0)
+
+    monkeypatch.setattr(capacity, "AsyncAudioProcessor", processor)
+    monkeypatch.setattr(capacity, "try_out", pretend)
+    result = anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=0.01))
+    told = result.sides[0].figure("pool hits")
+    assert (told.value if told else None) == hits
+
+
+def test_a_machine_that_was_disturbed_says_so_even_where_nothing_was_carried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None may well be the fault of who disturbed it."""
+
+    async def pretend(self: object, streams: int, *, seconds: float) -> Trial:  # noqa: ARG001 - a trial's signature
+        await anyio.lowlevel.checkpoint()
+        found = replace(trial(sent=1_000, on_time=0), doubts=("others were busy",))
+        self.tried.append((streams, found))  # type: ignore[attr-defined] # the search's own
+        return found
+
+    monkeypatch.setattr(capacity._Search, "trial", pretend)
+    result = anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=0.01))
+    assert result.sides[0].figures[0].value == 0
+    assert result.invalid == ("others were busy",)

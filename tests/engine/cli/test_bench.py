@@ -165,6 +165,14 @@ def test_what_is_not_to_be_trusted_says_so_and_fails(measured: Measured) -> None
     assert "NOT TO BE TRUSTED: other processes kept 1.2 CPUs busy, at most 0.2. Close what else runs" in said
 
 
+def test_too_little_time_is_no_answer(measured: Measured) -> None:
+    """Some streams were in time, and no number was found: exit code 1."""
+    measured.found = replace(FOUND, sides=(Side("onbeat", (Figure("streams", 0.0),)),))
+    code, said, _ = run()
+    assert code == 1
+    assert "give it more with --seconds" in said
+
+
 def test_words_for_machines_of_all_sizes() -> None:
     """A CPU's share where there are several, one stream, none."""
     assert answer(FOUND, MACHINE)[0].startswith("This machine carries 20 live streams at once, 10 a CPU: 99 of 100")
