@@ -23,8 +23,8 @@ from modules.simulation.arrivals import PIECE_S
 RATE_HZ = 16_000
 FRAME = 160
 WIDTH, INNER = 256, 1024
-LIVE_LAYERS, LARGE_LAYERS = 2, 10
-"""Of about half a million weights each: an encoder of one million, and one of five."""
+LIVE_LAYERS, LARGE_LAYERS = 4, 10
+"""Of about half a million weights each: an encoder of two million, and one of five."""
 
 TARGET_S = 0.3
 LIBRARY_DEFAULTS = OnnxOptions(intra_op_threads=os.cpu_count() or 1, spinning=True)
