@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from engine.bench.monitored import AnswersSeen, OwnStreams
 from engine.bench.trial import Trial, try_out
@@ -15,6 +15,7 @@ from modules.measuring.intervals import quantile_interval
 from modules.measuring.latency_plots import latency_cdf, p99_over_streams
 from modules.measuring.made_up import speech_like
 from modules.measuring.peak import PeakLimits, PeakSearch
+from modules.measuring.plots import Mark
 from modules.measuring.results import Parameter, ScenarioResult, Side
 from modules.measuring.schedules import drawn
 from modules.monitoring.targets import PerformanceTarget, is_p99_shown, samples_needed
@@ -170,7 +171,7 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         seconds,
         (Side("onbeat", tuple(figures), found[-1].outcome.latency if found else None),),
         plots=(
-            p99_over_streams("p99 by streams", {"onbeat": tried}, target_s=target_s),
+            replace(p99_over_streams("p99 by streams", {"onbeat": tried}, target_s=target_s), marks=_lost(search)),
             *(
                 [latency_cdf(f"{peak.found} streams", {"onbeat": found[-1].outcome.latency}, target_s=target_s)]
                 if found
@@ -180,6 +181,12 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         invalid=tuple(doubts),
         notes=tuple(notes),
     )
+
+
+def _lost(search: _Search) -> tuple[Mark, ...]:
+    """Where too much was late or lost; p99 is of what was answered, and alone looks as if all were well."""
+    found = {streams: 1 - trial.outcome.on_time_share for streams, trial in search.tried if not is_carried(trial)}
+    return tuple(Mark(float(streams), f"{share:.1%} late or lost") for streams, share in sorted(found.items()))
 
 
 def _parameters(config: BatchProcessingConfig, search: _Search) -> tuple[Parameter, ...]:

@@ -16,13 +16,14 @@ _MOST_COLUMNS, _LEAST_COLUMNS = 60, 12
 
 
 class StreamsAgainstP99:
-    """A row for each number of streams tried: how many, a bar as long as their p99, and the p99 in ms."""
+    """A row for each number of streams tried: how many, a bar as long as their p99, the p99, and what was lost."""
 
     def __init__(self, plot: Plot) -> None:
         """Show the first line of a `p99_over_streams` plot, whose limit is the target in ms."""
         assert plot.limit, plot
         self._target_ms = plot.limit
         self._points = plot.lines[0].points if plot.lines else ()
+        self._lost = {mark.x: mark.text for mark in plot.marks}
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """As wide as the picture may become."""
@@ -34,20 +35,24 @@ class StreamsAgainstP99:
         del console
         names = [number(streams) for streams, _ in self._points]
         values = [f"{number(p99_ms)} ms" for _, p99_ms in self._points]
+        lost = [self._lost.get(streams, "") for streams, _ in self._points]
         left, right = (max(map(len, column), default=0) for column in (["streams", *names], values))
-        columns = max(_LEAST_COLUMNS, min(_MOST_COLUMNS, options.max_width - left - right - 4))
+        columns = max(
+            _LEAST_COLUMNS, min(_MOST_COLUMNS, options.max_width - left - right - 4 - max(map(len, ["", *lost])) - 2)
+        )
         yield Text("streams".rjust(left) + "  p99 chunk latency", "bold", no_wrap=True)
-        for (_, p99_ms), name, value in zip(self._points, names, values, strict=True):
+        for (_, p99_ms), name, value, why in zip(self._points, names, values, lost, strict=True):
+            style = "red" if why or p99_ms > self._target_ms else "green"
             row = Text(name.rjust(left) + "  ", no_wrap=True, overflow="crop")
-            row.append_text(self._bar(p99_ms, columns, ascii_only=options.ascii_only))
-            yield row.append("  " + value.rjust(right), _style(p99_ms, self._target_ms))
+            row.append_text(self._bar(p99_ms, columns, style, ascii_only=options.ascii_only))
+            yield row.append(f"  {value.rjust(right)}  {why}".rstrip(), style)
         foot = " " * (left + 2 + self._target_column(columns)) + f"{'|' if options.ascii_only else '┊'} "
         yield Text(f"{foot}target {number(self._target_ms)} ms", "bold", no_wrap=True, overflow="crop")
 
-    def _bar(self, p99_ms: float, columns: int, *, ascii_only: bool) -> Text:
+    def _bar(self, p99_ms: float, columns: int, style: str, *, ascii_only: bool) -> Text:
         cells, at = _cells(p99_ms / (SHOWN_TARGETS * self._target_ms), columns), self._target_column(columns)
         text = "".join(cells)
-        bar = Text(text.translate(_ASCII) if ascii_only else text, _style(p99_ms, self._target_ms))
+        bar = Text(text.translate(_ASCII) if ascii_only else text, style)
         if cells[at] != " ":
             return bar
         return Text.assemble(bar[:at], ("|" if ascii_only else "┊", "bold"), bar[at + 1 :])
@@ -61,7 +66,3 @@ def _cells(share: float, columns: int) -> list[str]:
     eighths = round(8 * columns * share)
     cells = [_EIGHTHS[min(8, max(0, eighths - 8 * column))] for column in range(columns)]
     return [*cells[:-1], ">"] if share > 1 else cells
-
-
-def _style(p99_ms: float, target_ms: float) -> str:
-    return "green" if p99_ms <= target_ms else "red"

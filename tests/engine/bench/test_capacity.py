@@ -62,6 +62,8 @@ def test_the_search_ends_at_what_is_carried(monkeypatch: pytest.MonkeyPatch) -> 
     assert 47 <= streams.value <= 50
     assert said
     assert result.plots[0].name == "p99_over_streams"
+    assert result.plots[0].marks
+    assert all(mark.x > 50 and mark.text == "50.0% late or lost" for mark in result.plots[0].marks)
     assert any("made-up speech" in note for note in result.notes)
 
 

@@ -23,7 +23,7 @@ from engine.cli.bench_chart import StreamsAgainstP99
 from engine.cli.bench_words import answer, begun
 from engine.config import BatchProcessingConfig
 from modules.measuring.figures import Figure
-from modules.measuring.plots import Line, Plot
+from modules.measuring.plots import Line, Mark, Plot
 from modules.measuring.report_json import report_from_json
 from modules.measuring.report_schema import report_schema
 from modules.measuring.results import Machine, ScenarioResult, Side
@@ -210,6 +210,14 @@ def test_the_picture_has_a_bar_a_trial_and_the_target_across() -> None:
     assert "┊" not in most
     assert ">  900 ms" in most
     assert foot.endswith("┊ target 300 ms")
+
+
+def test_streams_that_lose_chunks_are_marked_however_soon_the_rest_is_answered() -> None:
+    """A p99 is of what was answered."""
+    lines = drawn(replace(STREAMS, marks=(Mark(20.0, "8.1% late or lost"),)))
+    assert lines[2].endswith("60 ms  8.1% late or lost")
+    assert lines[1].endswith("20 ms")
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("columns", [30, 60, 200])
