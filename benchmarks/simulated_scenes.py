@@ -1,7 +1,8 @@
 """Scenes for the simulator: what happens to a machine's load, and the figures of each, governed or frozen.
 
-A scene is run once a seed; the figures are of all seeds' outcomes together. Loads are shares of `Bench.carried`, the
-streams that the best static setting carries on that machine.
+A scene is run once a seed; the figures are of all seeds' outcomes together. Loads are shares of what the best static
+setting carries on that machine; where something takes capacity away, of what it carries meanwhile: a load that nobody
+could carry then shows nothing.
 """
 
 import math
@@ -9,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from modules.batching.cost_model import CostLimits
+from benchmarks.simulated_bench import NEIGHBOUR_CPUS, SLOWER, Bench
 from modules.simulation.arrivals import SentStream, between, joined, steady
-from modules.simulation.machines import Machine, Neighbour
+from modules.simulation.machines import Neighbour
 from modules.simulation.outcome import Outcome
-from modules.simulation.profiles import PROFILES, CostProfile
 from modules.simulation.scenarios import FolderWork, Scenario
 from modules.simulation.simulator import simulate
+from modules.tuning.controller import REVERSE_S
 from modules.tuning.plan import Knob
 
 EVENT_S = 6.0
@@ -26,34 +27,18 @@ SETTLED_S = 4.0
 
 BURST_S = 2.0
 TROUBLE_S = 8.0
-LONG_S = 30.0
+LONG_S = 36.0
 QUOTA_CPUS = 0.6
+REMAINING_LOAD = 0.8
+"""Share of what can still be carried in trouble that is asked for."""
+
 LAST_S = 2.0
 """Of a run: what is on time then has recovered."""
 
 WINDOW_S = 0.5
 ON_TIME, STANDING = 0.99, 0.9
 
-_TARGET_S = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A model on a machine, and the streams that the best static setting carries there."""
-
-    profile: CostProfile
-    machine: Machine
-    carried: int
-
-    def streams(self, load: float) -> int:
-        """So many are that share of what is carried, at least one."""
-        return max(1, round(load * self.carried))
-
-
-def dear(name: str, streams_a_core: float, *, cores: int) -> CostProfile:
-    """The profile of that name, so dear that a core carries about that many steady streams in the best chunks."""
-    most_s = CostLimits.of(_TARGET_S, workers=cores).max_service_s
-    return PROFILES[name].carrying(streams_a_core, max_service_s=most_s)
+_CHEAPER = 4.0  # than the bench's model is the one under a quota, so that a call fits what a period grants
 
 
 def step(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
@@ -85,27 +70,34 @@ def overload(bench: Bench, seed: int, *, load: float, is_frozen: bool = False) -
     return _run(bench, sent, ends_s, seed, is_frozen=is_frozen)
 
 
-def neighbour(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
-    """Half of a core taken for `TROUBLE_S`, at 60 % load."""
-    machine = replace(bench.machine, neighbours=(Neighbour(0.5, EVENT_S, EVENT_S + TROUBLE_S),))
-    sent = steady(bench.streams(0.6), LONG_S, _chance(seed))
+def neighbour(bench: Bench, seed: int, *, is_frozen: bool = False, is_calm: bool = False) -> Outcome:
+    """Half of a core taken for `TROUBLE_S`, at `REMAINING_LOAD`; `is_calm` is the same without."""
+    taken = Neighbour(NEIGHBOUR_CPUS, EVENT_S, EVENT_S + TROUBLE_S)
+    machine = bench.machine if is_calm else replace(bench.machine, neighbours=(taken,))
+    sent = steady(round(REMAINING_LOAD * bench.crowded), LONG_S, _chance(seed))
     return _run(replace(bench, machine=machine), sent, LONG_S, seed, is_frozen=is_frozen)
 
 
-def slow_model(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
-    """A model that costs twice as much for `TROUBLE_S`, at 40 % load."""
-    profile = bench.profile.slowed(2.0, from_s=EVENT_S, until_s=EVENT_S + TROUBLE_S)
-    sent = steady(bench.streams(0.4), LONG_S, _chance(seed))
+def slow_model(bench: Bench, seed: int, *, is_frozen: bool = False, is_calm: bool = False) -> Outcome:
+    """A model that costs twice as much for `TROUBLE_S`, at `REMAINING_LOAD`; `is_calm` is the same without."""
+    slow = bench.profile.slowed(SLOWER, from_s=EVENT_S, until_s=EVENT_S + TROUBLE_S)
+    profile = bench.profile if is_calm else slow
+    sent = steady(round(REMAINING_LOAD * bench.slowed), LONG_S, _chance(seed))
     return _run(replace(bench, profile=profile), sent, LONG_S, seed, is_frozen=is_frozen)
 
 
 def quota(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
-    """A quota of `QUOTA_CPUS`, at 40 % of what these carry, with folder work that would take all that is idle."""
-    share = QUOTA_CPUS / bench.machine.cores
-    machine = replace(bench.machine, quota_cpus=QUOTA_CPUS)
-    sent = steady(bench.streams(0.4 * share), 20.0, _chance(seed))
-    frozen_s = EVENT_S / 4 if is_frozen else math.inf
-    scenario = Scenario(bench.profile, machine, tuple(sent), 20.0, seed=seed, frozen_from_s=frozen_s)
+    """From `EVENT_S` on a quota of `QUOTA_CPUS`, at 40 % of what these carry, and folder work that would take all.
+
+    With a model so cheap that a call takes less than the CPU time which a period grants: a longer one is held back
+    whatever is decided. Where a period begins is not known, and one of 70 ms has more than 60 ms of it in a single
+    period of 100 ms as often as not.
+    """
+    machine = replace(bench.machine, quota_cpus=QUOTA_CPUS, quota_from_s=EVENT_S)
+    sent = steady(bench.streams(0.4 * _CHEAPER * QUOTA_CPUS / bench.machine.cores), 20.0, _chance(seed))
+    cheap = bench.profile.scaled(1 / _CHEAPER)
+    frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
+    scenario = Scenario(cheap, machine, tuple(sent), 20.0, seed=seed, frozen_from_s=frozen_s)
     return simulate(replace(scenario, folder=FolderWork()))
 
 
@@ -123,14 +115,18 @@ class Beside:
 
 
 def folder_beside(bench: Bench, seed: int) -> Beside:
-    """Folder work that would take all, beside 50 % of live streams."""
-    sent, seconds = steady(bench.streams(0.5), 14.0, _chance(seed)), 14.0
+    """Folder work that would take all, beside 50 % of live streams; what it uses once these are served without haste.
+
+    While chunks are late in the first second, before anything is known, it is paused, and no knob is turned back within
+    `REVERSE_S`.
+    """
+    seconds = 2 * REVERSE_S + 4.0
+    sent = steady(bench.streams(0.5), seconds, _chance(seed))
     scenario = Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed)
     alone, beside = simulate(scenario), simulate(replace(scenario, folder=FolderWork()))
     until_s = seconds - scenario.target_s
-    idle_s = bench.machine.cores * seconds - beside.live_s
     added = alone.on_time(EVENT_S, until_s) - beside.on_time(EVENT_S, until_s)
-    return Beside(max(0.0, added), beside.folder_s / idle_s)
+    return Beside(max(0.0, added), beside.folder_share(REVERSE_S + 2.0, cores=bench.machine.cores))
 
 
 def on_time(outcomes: Sequence[Outcome], from_s: float, until_s: float) -> float:
@@ -158,9 +154,9 @@ def collapsed(outcomes: Sequence[Outcome]) -> int:
     return sum(one.on_time(one.seconds - LAST_S, one.seconds - one.target_s) < STANDING for one in outcomes)
 
 
-def returned(outcomes: Sequence[Outcome]) -> int:
-    """Seeds whose last seconds have the chunk length and, within a class of sizes, the knee from before the event."""
-    return sum(_is_back(outcome) for outcome in outcomes)
+def returned(outcomes: Sequence[Outcome], calm: Sequence[Outcome]) -> int:
+    """Seeds whose last seconds have the chunk length and, within a class of sizes, the knee as if nothing had been."""
+    return sum(_is_back(outcome, as_ever) for outcome, as_ever in zip(outcomes, calm, strict=True))
 
 
 def most_reversals(outcomes: Sequence[Outcome]) -> int:
@@ -170,7 +166,7 @@ def most_reversals(outcomes: Sequence[Outcome]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Goodput and healthy streams as shares of what is carried; the p99 in seconds of what was answered.
+    """Goodput as a share of what is carried, healthy streams of what a clairvoyant keeps; p99 of answers in seconds.
 
     On average and over all seeds together; `worst_p99_s` is that of the worst seed.
     """
@@ -184,25 +180,18 @@ class Served:
 def served(bench: Bench, outcomes: Sequence[Outcome]) -> Served:
     """What overload left, once it had settled."""
     from_s, until_s = EVENT_S + SETTLED_S, outcomes[0].seconds - 0.5
-    whole = bench.carried * len(outcomes)
+    seeds = len(outcomes)
     return Served(
-        sum(outcome.goodput_s(from_s, until_s) for outcome in outcomes) / whole,
-        sum(outcome.healthy(from_s, until_s) for outcome in outcomes) / whole,
+        sum(outcome.goodput_s(from_s, until_s) for outcome in outcomes) / (bench.carried * seeds),
+        sum(outcome.healthy(from_s, until_s) for outcome in outcomes) / (bench.kept * seeds),
         replace(outcomes[0], streams=[one for outcome in outcomes for one in outcome.streams]).p99_s(from_s, until_s),
         max(outcome.p99_s(from_s, until_s) for outcome in outcomes),
     )
 
 
 def throttled(outcomes: Sequence[Outcome]) -> float:
-    """Share of the quota's periods in which calls were held back, the seconds of finding the plan included."""
+    """Share of the quota's periods in which calls were held back, from the first on."""
     return sum(one.throttled_periods for one in outcomes) / sum(one.periods for one in outcomes)
-
-
-def throttled_at_last(outcomes: Sequence[Outcome]) -> float:
-    """The mean share of such periods once the plan is found, as the governor saw it."""
-    seen = [look.resources.throttled for one in outcomes for look in one.observations if look.now_s >= EVENT_S]
-    known = [share for share in seen if share is not None]
-    return sum(known) / len(known)
 
 
 def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Outcome:
@@ -210,12 +199,11 @@ def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *,
     return simulate(Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s))
 
 
-def _is_back(outcome: Outcome) -> bool:
-    before = [seen.knee for seen in outcome.knees if EVENT_S - LAST_S <= seen.at_s < EVENT_S]
-    after = [seen.knee for seen in outcome.knees if seen.at_s >= outcome.seconds - LAST_S]
-    chunks = {made.plan.chunk_s for made in outcome.decisions if EVENT_S - LAST_S <= made.at_s < EVENT_S}
-    is_same_length = outcome.decisions[-1].plan.chunk_s in chunks
-    return is_same_length and min(before) / 2 <= min(after) and max(after) <= 2 * max(before)
+def _is_back(outcome: Outcome, calm: Outcome) -> bool:
+    before, after = ([seen for seen in one.knees if seen.at_s >= one.seconds - LAST_S] for one in (calm, outcome))
+    is_same_length = after[-1].chunk_s in {seen.chunk_s for seen in before}
+    least, most = min(seen.knee for seen in before), max(seen.knee for seen in before)
+    return is_same_length and all(least / 2 <= seen.knee <= 2 * most for seen in after)
 
 
 def _chance(seed: int) -> Random:

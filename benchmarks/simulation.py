@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks import simulated_scenes as scenes
-from benchmarks.simulated_scenes import EVENT_S, Bench, Beside, dear
+from benchmarks.simulated_bench import Bench, bench_of, dear
+from benchmarks.simulated_scenes import EVENT_S, Beside
 from modules.simulation.machines import Machine
 from modules.simulation.outcome import Outcome
 from modules.simulation.profiles import PROFILES
@@ -88,7 +89,7 @@ def carried(name: str, cores: int, *, caps: Sequence[int]) -> Steady:
     scenario = Scenario(profile, Machine(cores), (), _SECONDS)
     trials = Trials(_GRID_SEEDS, _FROM_S)
     grid = static_grid(scenario, trials, caps=caps)
-    return Steady(Bench(profile, Machine(cores), max(grid.values())), grid, most_streams(scenario, trials))
+    return Steady(bench_of(profile, Machine(cores), grid), grid, most_streams(scenario, trials))
 
 
 def gain_over_one(found: Sequence[Steady]) -> float:
@@ -107,22 +108,25 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
     def runs(scene: Scene, *, is_frozen: bool = False, **more: float) -> list[Outcome]:
         return [scene(bench, seed, is_frozen=is_frozen, **more) for seed in seeds]
 
-    def recovery(scene: Scene, *, since_s: float, most_s: float, is_back: bool) -> list[Figure]:
+    def recovery(scene: Scene, *, since_s: float, most_s: float, is_trouble: bool = False) -> list[Figure]:
         moved, still = runs(scene), runs(scene, is_frozen=True)
-        back = [Figure("seeds with batch and chunks back", scenes.returned(moved), least=len(seeds))]
         until_s = moved[0].seconds - moved[0].target_s
+        back = []
+        if is_trouble:
+            calm = runs(scene, is_calm=True)
+            back.append(Figure("seeds with batch and chunks back", scenes.returned(moved, calm), least=len(seeds)))
         return [
             Figure("s until on time", scenes.recovered_s(moved, since_s), most=most_s),
             Figure("seeds collapsed", scenes.collapsed(moved), most=0),
-            *(back if is_back else []),
+            *back,
             Figure("on time from then on", scenes.on_time(moved, since_s, until_s)),
             Figure("frozen: s until on time", scenes.recovered_s(still, since_s)),
             Figure("on time", scenes.on_time(still, since_s, until_s)),
         ]
 
     after_s = EVENT_S + scenes.BURST_S
-    yield "step from 30 to 85 %", recovery(scenes.step, since_s=EVENT_S, most_s=1.0, is_back=False)
-    yield "burst of 150 %", recovery(scenes.burst, since_s=after_s, most_s=1.0, is_back=False)
+    yield "step from 30 to 85 %", recovery(scenes.step, since_s=EVENT_S, most_s=1.0)
+    yield "burst of 150 %", recovery(scenes.burst, since_s=after_s, most_s=1.0)
     for load in LOADS:
         moved = scenes.served(bench, runs(scenes.overload, load=load))
         still = scenes.served(bench, runs(scenes.overload, is_frozen=True, load=load))
@@ -138,16 +142,15 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
                 Figure("p99 s", still.p99_s),
             ],
         )
-    yield "neighbour of half a core", recovery(scenes.neighbour, since_s=EVENT_S, most_s=2.0, is_back=True)
-    yield "model twice as slow", recovery(scenes.slow_model, since_s=EVENT_S, most_s=2.0, is_back=True)
+    yield "neighbour of half a core", recovery(scenes.neighbour, since_s=EVENT_S, most_s=2.0, is_trouble=True)
+    yield "model twice as slow", recovery(scenes.slow_model, since_s=EVENT_S, most_s=2.0, is_trouble=True)
     small, held = runs(scenes.quota), runs(scenes.quota, is_frozen=True)
     yield (
         "quota of 0.6 CPUs",
         [
-            Figure("periods held back, at last", scenes.throttled_at_last(small), most=0.05),
-            Figure("from the start", scenes.throttled(small)),
+            Figure("periods held back", scenes.throttled(small), most=0.05),
             Figure("on time", scenes.on_time(small, EVENT_S, small[0].seconds - 0.5), least=0.99),
-            Figure("workers", max(made.plan.workers for one in small for made in one.decisions), most=1),
+            Figure("workers at last", max(one.decisions[-1].plan.workers for one in small), most=1),
             Figure("frozen: periods held back", scenes.throttled(held)),
         ],
     )

@@ -203,6 +203,7 @@ class Governor:
             _log.info("%s: %g -> %g: %s", move.knob, move.before, move.after, move.sentence)
             self._sentences.append(move.sentence)
         governed.workers.max_running = plan.workers
+        governed.workers.work_share = plan.work_share
         self.pace = FolderPace.of(plan.folder_share, workers=plan.workers)
         governed.dispatch.allow_folder_batches(self.pace.max_batches)
         governed.streams.follow(plan)

@@ -18,6 +18,7 @@ import anyio.to_thread
 
 from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Work, call_each, outcomes, value
 from modules.batching.ready_queue import FOLDER, BatchPlan, ReadyQueue, Urgency
+from modules.tuning.quota_pace import QuotaPace
 
 Result = TypeVar("Result")
 
@@ -74,6 +75,7 @@ class WorkerThreads:
         self._running = 0
         self._folder_running = 0
         self._max_running = count
+        self._pace, self._work_share = QuotaPace(), 1.0
         self._is_closing = False
         self._finished: deque[Work | CallTimes] = deque()
         self._is_waking = False  # the loop has been told of finished work and has not looked yet
@@ -130,6 +132,18 @@ class WorkerThreads:
         assert 1 <= workers <= self.count, workers
         with self._changed:
             self._max_running = workers
+            self._changed.notify_all()
+
+    @property
+    def work_share(self) -> float:
+        """How much of a quota's period a worker may work; less than 1 where one would use the quota up."""
+        return self._work_share
+
+    @work_share.setter
+    def work_share(self, share: float) -> None:
+        assert 0 < share <= 1, share
+        with self._changed:
+            self._work_share = share
             self._changed.notify_all()
 
     @property
@@ -199,7 +213,8 @@ class WorkerThreads:
         """The work to do together, when there is any; none when the pool is closing."""
         with self._changed:
             while True:
-                if (free := self._max_running - self._running) > 0:
+                rest_s = self._rest_s() if self._work_share < 1 else 0.0
+                if rest_s <= 0 and (free := self._max_running - self._running) > 0:
                     now_s = time.perf_counter()
                     home = number if self._max_running == self.count else None
                     taken = self._ready.take(free, now_s=now_s, folder_running=self._folder_running, home=home)
@@ -214,8 +229,12 @@ class WorkerThreads:
                 if self._is_closing:
                     return []
                 self._idle += 1
-                self._changed.wait()
+                self._changed.wait(rest_s if rest_s > 0 else None)
                 self._idle -= 1
+
+    def _rest_s(self) -> float:
+        """For how long a quota has no room for a call."""
+        return self._pace.next_s(self._work_share) - time.perf_counter()
 
     def _give_up(self, works: list[Work], now_s: float) -> None:
         for work in works:
@@ -226,6 +245,8 @@ class WorkerThreads:
         with self._changed:
             self._running -= 1
             self._folder_running -= works[0].urgency.deadline_s == FOLDER
+            if self._work_share < 1:
+                self._pace.ended(works[0].taken_s, works[0].ended_s)
         self._tell([times, *works])
 
     def _tell(self, what: Sequence[Work | CallTimes]) -> None:

@@ -5,10 +5,12 @@ for the others. All times are CPU seconds where these are known: what others do 
 """
 
 import math
+from collections import Counter, deque
 from collections.abc import Iterable
+from statistics import median
 
 from modules.batching.drift import ShiftAlarm
-from modules.batching.size_class import LATE_PERCENT, SIZES, Level, Line, SizeClass, class_of
+from modules.batching.size_class import SIZES, Level, Line, SizeClass, class_of
 
 MIN_CALLS = 5
 """Calls after which a class counts as explored."""
@@ -18,13 +20,17 @@ _TELLING_CALLS = (MIN_CALLS, 2 * MIN_CALLS, 4 * MIN_CALLS)  # of a class: when m
 _RELEARN_CALLS = 24
 _SURE_CALLS = 64  # of a class: its median then moves by drift rather than by noise
 _MAX_STEP = math.log(4.0)
+_LATE_SCATTERS = 1.645  # of a normal distribution 95 of 100 stay within so many
+_LATE_CALLS = 48  # calls that this is worth, beside those seen
+_JUDGED_CALLS = 64  # that a shift may go back
+_RENEWING_CALLS = 3  # of a class since a shift: it then speaks for itself
 _LINE_CALLS = 16  # calls that the line is worth
 
 
 class BatchCosts:
     """What calls of one kind cost; told of every call."""
 
-    __slots__ = ("_alarm", "_level", "_pending", "_relearn", "classes", "line", "shifts", "total_calls")
+    __slots__ = ("_alarm", "_judged", "_level", "_pending", "_relearn", "classes", "line", "shifts", "total_calls")
 
     def __init__(self, level: Level | None = None) -> None:
         """Start with nothing known; kinds of one model share its `level`."""
@@ -34,6 +40,7 @@ class BatchCosts:
         """How often the costs have shifted: whoever concluded something from them should look again."""
         self.total_calls = 0
         self._alarm = ShiftAlarm()
+        self._judged: deque[tuple[SizeClass, float]] = deque(maxlen=_JUDGED_CALLS)
         self._level = level or Level()
         self._pending = 0
         self._relearn = 0
@@ -62,9 +69,12 @@ class BatchCosts:
         self._pending += 1
         if self._relearn:
             self._relearn -= 1
-        elif known.calls > MIN_CALLS and (since := self._alarm.observe(time_s / known.median_s)):
-            self._shift(known, since)
-            return True
+        elif known.calls > MIN_CALLS:
+            ratio = time_s / known.median_s
+            self._judged.append((known, ratio))
+            if since := self._alarm.observe(ratio):
+                self._shift(since)
+                return True
         if self._pending >= min(_REFIT_CALLS, self.total_calls // 2) or known.calls in _TELLING_CALLS:
             self.refit()
             return True
@@ -101,11 +111,26 @@ class BatchCosts:
         return max(large, key=lambda number: self.classes[number].seen, default=None)
 
     def late_s(self, number: int) -> float | None:
-        """Seconds that all but a few calls of that class stay within; along the line where it is not explored."""
-        known = self.classes.get(number)
-        if known is not None and known.calls >= MIN_CALLS:
-            return known.late_s * known.drift
-        return self.quantile_s(SIZES[number], LATE_PERCENT / 100)
+        """Seconds that all but a few calls of that class stay within; along the line where it is not explored.
+
+        The latest of a few calls says little of that: so much is it their mean with the scatter of all calls above it.
+        """
+        if self.line is None:
+            return None
+        known, above = self.classes.get(number), math.exp(_LATE_SCATTERS * self.scatter)
+        if known is None or known.calls < MIN_CALLS:
+            return self._line_s(number) * above
+        weight = _LATE_CALLS / (_LATE_CALLS + known.calls)
+        own_s = known.late_s * known.drift
+        return own_s + weight * (self.mean_s(number) * above - own_s)
+
+    def _line_s(self, number: int) -> float:
+        """Expected seconds of a call of a class with few or no calls: from the nearest known one along the line."""
+        assert self.line is not None
+        fitted = [candidate for candidate, known in self.classes.items() if known.median_s]
+        nearest = min(fitted, key=lambda candidate: (abs(candidate - number), candidate))
+        known = self.classes[nearest]
+        return known.mean_s * known.drift * self.line(SIZES[number]) / self.line(SIZES[nearest])
 
     def quantile_s(self, batch: int, quantile: float) -> float | None:
         """Seconds that a share `quantile` of calls of `batch` stay within; `None` before any is known.
@@ -160,15 +185,26 @@ class BatchCosts:
                 moved += share * _believed(known.median_s / before_s)
         self._move(moved, seen)
 
-    def _shift(self, known: SizeClass, since: int) -> None:
-        """Costs have shifted: of this class only the calls since then count, others are taken to have shifted too."""
-        before_s = known.median_s
-        known.keep_latest(since)
-        known.refit()
+    def _shift(self, since: int) -> None:
+        """Costs have shifted: by what the calls since then say together, of whatever class.
+
+        Of a class that has several of these calls only they count; the others are taken to have shifted alike.
+        """
+        latest = list(self._judged)[-since:]
+        counts = Counter(id(known) for known, _ in latest)
+        renewed = []
+        for known in self.classes.values():
+            if (calls := counts[id(known)]) >= _RENEWING_CALLS:
+                known.keep_latest(calls)
+                known.refit()
+                renewed.append(known)
+            elif calls:
+                known.drop_latest(calls)
         self._relearn = _RELEARN_CALLS
         self._alarm.reset()
+        self._judged.clear()
         self.shifts += 1
-        self._move(_believed(known.median_s / before_s), [known])
+        self._move(_believed(median(ratio for _, ratio in latest)), renewed)
 
     def _move(self, log: float, seen: Iterable[SizeClass]) -> None:
         """Move the level; the classes seen are of today already."""
@@ -182,7 +218,9 @@ class BatchCosts:
             if known.median_s
         ]
         if points:
-            self.line = Line.through(points)
+            self.line = Line.through(points, fixed_s=self._level.fixed_s)
+            if len(points) > 1:
+                self._level.fixed_s = self.line.fixed_s
 
 
 def _believed(ratio: float) -> float:

@@ -125,9 +125,12 @@ class CostModel:
         return known.finder.knee if known else 1
 
     def cap(self, key: CostKey) -> int:
-        """How many payloads a call may have now: the knee, less while relearning, or one step more to try it."""
+        """How many payloads a call may have now: the knee, less while relearning, or one step more to try it.
+
+        Before any such call was seen, half of what calls of the same model may have: payloads may be larger.
+        """
         known = self._keys.get(key)
-        return known.finder.cap if known else 1
+        return known.finder.cap if known else self._new_finder(key).knee
 
     def is_settled(self, key: CostKey) -> bool:
         """Whether larger batches have been tried and do not pay, so that capacity at the knee is all there is."""
@@ -246,10 +249,12 @@ class CostModel:
 
     def _new(self, key: CostKey) -> _Key:
         model = self._models.setdefault(key.model, _Model())
-        first = max((other.finder.knee for other in self._keys.values() if other.model is model), default=1)
-        finder = KneeFinder(first=min(first, self.limits.max_batch))
-        known = self._keys[key] = _Key(model, BatchCosts(model.level), finder)
+        known = self._keys[key] = _Key(model, BatchCosts(model.level), self._new_finder(key))
         return known
+
+    def _new_finder(self, key: CostKey) -> KneeFinder:
+        first = max((known.finder.knee for other, known in self._keys.items() if other.model == key.model), default=1)
+        return KneeFinder(first=min(first, self.limits.max_batch))
 
 
 def _saved(costs: BatchCosts) -> list[tuple[int, list[float]]]:

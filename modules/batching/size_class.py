@@ -16,6 +16,7 @@ LATE_PERCENT = 95
 _KEPT_CALLS = 96  # that quantiles are made from
 _MEAN_CALLS = 256  # that the mean, which sizes are compared by, looks back
 _MAX_DRIFT = math.log(4.0)  # what others' calls say of a class that was not seen since is believed up to this factor
+_MAX_FIXED = 0.9  # of a cost of which a single size is known
 _MAX_STRAY = 4.0  # times the median that one call counts at most in a mean
 _CLASS_OF = tuple(bisect_left(SIZES, size) for size in range(65))
 
@@ -28,11 +29,22 @@ def class_of(batch: int) -> int:
 class Level:
     """How dear a model's calls are now, as the log of a factor: what active classes say of those not seen lately."""
 
-    __slots__ = ("log",)
+    __slots__ = ("_fixed_log", "_fixed_s", "log")
 
     def __init__(self) -> None:
         """Start at the level of the first calls."""
         self.log = 0.0
+        self._fixed_s: float | None = None
+        self._fixed_log = 0.0
+
+    @property
+    def fixed_s(self) -> float | None:
+        """Seconds that a call costs at today's level however little is in it; `None` before any line said so."""
+        return None if self._fixed_s is None else self._fixed_s * math.exp(self.log - self._fixed_log)
+
+    @fixed_s.setter
+    def fixed_s(self, fixed_s: float) -> None:
+        self._fixed_s, self._fixed_log = fixed_s, self.log
 
 
 class SizeClass:
@@ -87,6 +99,12 @@ class SizeClass:
         self._times_s = deque(list(self._times_s)[-calls:], maxlen=_KEPT_CALLS)
         self.new, self.mean_calls = calls, 0
 
+    def drop_latest(self, calls: int) -> None:
+        """Forget these."""
+        for _ in range(min(calls, len(self._times_s) - 1)):
+            self._times_s.pop()
+        self.new = 0
+
     def refit(self) -> None:
         """Bring quantiles and means up to date."""
         ordered = sorted(self._times_s)
@@ -129,14 +147,16 @@ class Line:
         return self.fixed_s + self.each_s * batch
 
     @classmethod
-    def through(cls, points: Sequence[tuple[int, float, int]]) -> "Line":
+    def through(cls, points: Sequence[tuple[int, float, int]], *, fixed_s: float | None = None) -> "Line":
         """The line through points (batch, seconds, calls): least squares of relative errors, weighted by calls.
 
-        It never falls and never cuts through zero. Through a single point it takes half of the cost to be fixed.
+        It never falls and never cuts through zero. Through a single point it takes `fixed_s` to be fixed, as of similar
+        calls, or half of the cost.
         """
         if len(points) == 1:
             size, mean_s, _ = points[0]
-            return cls(mean_s / 2, mean_s / 2 / size)
+            fixed_s = mean_s / 2 if fixed_s is None else min(fixed_s, _MAX_FIXED * mean_s)
+            return cls(fixed_s, (mean_s - fixed_s) / size)
         weights = [calls / mean_s**2 for _, mean_s, calls in points]
         total = sum(weights)
         middle = sum(weight * size for weight, (size, _, _) in zip(weights, points, strict=True)) / total

@@ -28,20 +28,24 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine of `cores`, of which this process may use `quota_cpus` worth of time in each period."""
+    """A machine of `cores`, of which this process may use `quota_cpus` worth of time in each period from then on."""
 
     cores: int
     quota_cpus: float = math.inf
     neighbours: tuple[Neighbour, ...] = ()
+    quota_from_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.cores < 1 or not self.quota_cpus > 0:
             raise ValueError(f"cores must be at least 1 and quota_cpus above 0, got {self}")
 
-    @property
-    def cpus(self) -> float:
+    def cpus(self, *, now_s: float = 0.0) -> float:
         """Effective CPUs."""
-        return min(float(self.cores), self.quota_cpus)
+        return min(float(self.cores), self.quota_cpus) if now_s >= self.quota_from_s else float(self.cores)
+
+    def granted_s(self, *, now_s: float) -> float:
+        """CPU seconds that the period which begins then may use."""
+        return self.quota_cpus * PERIOD_S if now_s >= self.quota_from_s - _TINY else math.inf
 
     def share(self, running: int, *, now_s: float) -> float:
         """How much of a core each of `running` calls gets beside the neighbours: the fair (max-min) share."""
@@ -73,7 +77,7 @@ class Processors(Generic[Call]):
         self._rate = 1.0
         self._has_quota = machine.quota_cpus < math.inf
         self._period_end_s = PERIOD_S
-        self._left_s = machine.quota_cpus * PERIOD_S
+        self._left_s = machine.granted_s(now_s=0.0)
         self._was_throttled = self._was_active = False
         self.periods = self.throttled_periods = 0
         """Quota periods in which something ran, and those of them in which it was held back."""
@@ -134,9 +138,9 @@ class Processors(Generic[Call]):
         self._was_active |= bool(self._running)
         self._left_s -= self._rate * (now_s - self._now_s) * len(self._running)
         if now_s >= self._period_end_s - _TINY:
-            self.periods += self._was_active
+            self.periods += self._was_active and self._left_s < math.inf
             self.throttled_periods += self._was_throttled
             self._was_active = self._was_throttled = False
             missed = math.floor((now_s + _TINY - self._period_end_s) / PERIOD_S)
             self._period_end_s += (missed + 1) * PERIOD_S
-            self._left_s = self._machine.quota_cpus * PERIOD_S
+            self._left_s = self._machine.granted_s(now_s=now_s)

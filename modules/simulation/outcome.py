@@ -38,6 +38,16 @@ class KneeSeen:
 
     at_s: float
     knee: int
+    chunk_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """CPU seconds of live and of folder work so far, at one look."""
+
+    at_s: float
+    live_s: float
+    folder_s: float
 
 
 @dataclass(slots=True)
@@ -50,6 +60,7 @@ class Outcome:
     observations: list[Observation] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     knees: list[KneeSeen] = field(default_factory=list)
+    work: list[WorkDone] = field(default_factory=list)
     folder_s: float = 0.0
     """CPU seconds of folder work."""
     live_s: float = 0.0
@@ -110,8 +121,18 @@ class Outcome:
             (bisect_right(turned_s, at_s + within_s) - number for number, at_s in enumerate(turned_s)), default=0
         )
 
+    def folder_share(self, from_s: float, *, cores: int) -> float:
+        """Share of the time that live work left idle from then on in which folder work ran."""
+        first = next(done for done in self.work if done.at_s >= from_s)
+        last = self.work[-1]
+        idle_s = cores * (last.at_s - first.at_s) - (last.live_s - first.live_s)
+        return (last.folder_s - first.folder_s) / idle_s
+
     def knee_variation(self, from_s: float = 0.0) -> float:
-        """Coefficient of variation of the knee at the looks from then on."""
-        knees = [seen.knee for seen in self.knees if seen.at_s >= from_s]
-        mean = sum(knees) / len(knees)
-        return math.sqrt(sum((knee - mean) ** 2 for knee in knees) / len(knees)) / mean
+        """Coefficient of variation of the knee at the looks from then on, that of each chunk length by itself."""
+        by_length: dict[float, list[int]] = {}
+        for seen in self.knees:
+            if seen.at_s >= from_s:
+                by_length.setdefault(seen.chunk_s, []).append(seen.knee)
+        squares = [(knee * len(knees) / sum(knees) - 1) ** 2 for knees in by_length.values() for knee in knees]
+        return math.sqrt(sum(squares) / len(squares))

@@ -17,12 +17,14 @@ from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency
 from modules.simulation.arrivals import PIECE_S
 from modules.simulation.live_streams import SimulatedStream
 from modules.simulation.machines import Processors
-from modules.simulation.outcome import KneeSeen, Outcome
+from modules.simulation.outcome import KneeSeen, Outcome, WorkDone
 from modules.simulation.scenarios import Scenario, Static
 from modules.simulation.watch import Watch
 from modules.tuning.controller import Controller
 from modules.tuning.folder_pace import FolderPace
 from modules.tuning.plan import Observation, Plan
+from modules.tuning.quota_pace import QuotaPace
+from modules.tuning.shares import quota_share
 
 LOOK_S = 0.25
 """How often the governor looks. It turns ordinary knobs once a second; what is urgent should not wait that long."""
@@ -59,7 +61,7 @@ class _Run:
         self._chance = Random(scenario.seed)  # noqa: S311 - a seeded run, no secret
         self._processors: Processors[_Call] = Processors(scenario.machine)
         self._queue: ReadyQueue[_Item] = ReadyQueue()
-        workers = max(1, math.floor(scenario.machine.cpus))
+        workers = max(1, math.floor(scenario.machine.cpus()))
         self._model = CostModel() if model is None else model
         self._model.limits = CostLimits.of(scenario.target_s, workers=workers)
         self._keys = {length_s: [_key(length_s)] for length_s in scenario.limits.lengths_s}
@@ -69,6 +71,7 @@ class _Run:
         self._now_s = 0.0
         self._busy = self._folder_running = 0
         self._watch = Watch()
+        self._quota_pace, self._rested_s = QuotaPace(), 0.0
         self._outcome = Outcome(scenario.target_s, scenario.seconds, [stream.outcome for stream in self._streams])
         self._plan = self._first_plan()
         self._controller = Controller(scenario.target, scenario.limits, plan=self._plan)
@@ -154,7 +157,7 @@ class _Run:
     # What workers do
 
     def _dispatch(self) -> None:
-        while self._busy < self._plan.workers and self._queue:
+        while self._busy < self._plan.workers and self._queue and self._rested_s <= self._now_s:
             free = self._plan.workers - self._busy
             taken = self._queue.take(free, now_s=self._now_s, folder_running=self._folder_running)
             for item in taken.expired:
@@ -186,6 +189,7 @@ class _Run:
 
     def _over(self, call: _Call) -> None:
         self._busy -= 1
+        self._rest(call)
         wall_s = self._now_s - call.started_s
         has_moved = self._model.observe(call.key, batch=len(call.items), service_s=wall_s, cpu_s=call.work_s)
         if call.key == _FOLDER_KEY:
@@ -203,6 +207,13 @@ class _Run:
         if has_moved:
             self._set_caps()
 
+    def _rest(self, call: _Call) -> None:
+        """No call begins before a quota has room for it."""
+        self._quota_pace.ended(call.started_s, self._now_s)
+        self._rested_s = self._quota_pace.next_s(self._plan.work_share)
+        if self._rested_s > self._now_s:
+            self._at(self._rested_s, partial(self._dispatch))
+
     def _put_folder(self, item: _FolderCall) -> None:
         self._queue.put(item, _FOLDER_KEY, Urgency())
 
@@ -217,14 +228,17 @@ class _Run:
         seen = Observation(
             self._now_s,
             self._watch.load(streams=streams, admitted=min(streams, self._plan.max_streams), now_s=self._now_s),
-            self._watch.resources(self._processors, self._scenario.machine.cpus),
+            self._watch.resources(self._processors, self._scenario.machine.cpus(now_s=self._now_s)),
             length_costs(self._model, self._keys),
             folder_waits=self._scenario.folder is not None,
         )
         decision = self._controller.decide(seen)
         self._outcome.observations.append(seen)
         self._outcome.decisions.append(decision)
-        self._outcome.knees.append(KneeSeen(self._now_s, self._model.knee(_key(self._plan.chunk_s))))
+        self._outcome.work.append(WorkDone(self._now_s, self._outcome.live_s, self._outcome.folder_s))
+        self._outcome.knees.append(
+            KneeSeen(self._now_s, self._model.knee(_key(self._plan.chunk_s)), self._plan.chunk_s)
+        )
         has_changed, self._plan = decision.plan != self._plan, decision.plan
         self._set_caps()
         if has_changed:
@@ -239,18 +253,21 @@ class _Run:
 
     def _first_plan(self) -> Plan:
         scenario = self._scenario
-        workers = max(1, math.floor(scenario.machine.cpus))
+        workers = max(1, math.floor(scenario.machine.cpus()))
         chunk_s = scenario.static.chunk_s if scenario.static else scenario.limits.lengths_s[0]
-        return Plan(chunk_s, workers, scenario.limits.max_streams)
+        share = 1.0 if scenario.static else quota_share(scenario.machine.cpus(), workers=workers)
+        return Plan(chunk_s, workers, scenario.limits.max_streams, work_share=share)
 
     def _set_caps(self) -> None:
         """Tell the dispatcher what follows from the cost model."""
         static, model = self._scenario.static, self._model
         if self._is_frozen:
             return
-        caps: dict[Hashable, int] = {key: static.cap if static else model.cap(key) for key in model.keys}
+        steps = round(self._scenario.limits.lengths_s[-1] / PIECE_S)
+        keys = [_FOLDER_KEY, *(_key(PIECE_S * (step + 1)) for step in range(steps))]
+        caps: dict[Hashable, int] = {key: static.cap if static else model.cap(key) for key in keys}
         expected_s: dict[Hashable, float] = {
-            key: self._static_s(key, static) if static else model.expected_s(key) for key in model.keys
+            key: self._static_s(key, static) if static else model.expected_s(key) for key in keys
         }
         self._queue.plan = BatchPlan(1, caps, expected_s, self._pace().max_batches)
 

@@ -10,10 +10,18 @@ from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import Turn, View
 
 _KEEP_LOAD = 0.93
-"""Share of the capacity that is filled when streams are suspended."""
+"""Most of the capacity that is filled when streams are suspended."""
 
 _FULL_LOAD = 0.95
-"""Share of the capacity up to which suspended streams are let back, one probe at a time."""
+"""Most of the capacity up to which suspended streams are let back, one probe at a time."""
+
+_WAITS = 0.055
+"""What the capacity filled loses by calls that are long beside what they leave of the target, as a share of it.
+
+In heavy traffic waits are exponential with a mean of v * call / (1 - load), v by how irregular arrivals and calls are
+(Kingman, The single server queue in heavy traffic, 1961): that 99 of 100 wait no longer than target - call, 1 - load
+must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound have a small v, about 0.012.
+"""
 
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
@@ -71,7 +79,9 @@ class StreamsKnob:
             self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
             sentence = f"with {admitted} streams chunks are late again; back to the {self._before_probe} that went well"
             return Turn(Knob.STREAMS, self._before_probe, sentence, is_urgent=True)
-        kept = min(math.floor(_KEEP_LOAD * fitting), admitted - max(1, math.floor(_STEP * admitted)))
+        kept = min(
+            math.floor(min(_KEEP_LOAD, _on_time_load(view)) * fitting), admitted - max(1, math.floor(_STEP * admitted))
+        )
         kept = max(kept, 1)
         if kept >= view.plan.max_streams or kept >= admitted:
             return None
@@ -89,9 +99,17 @@ class StreamsKnob:
         if streams <= _FREE_LOAD * fitting:
             sentence = f"{streams} streams are open and {fitting:.4g} could be carried: all are served again"
             return Turn(Knob.STREAMS, self._most, sentence)
-        room = math.floor(_FULL_LOAD * fitting)
+        room = math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting)
         more = min(room, admitted + max(1, math.floor(_STEP * admitted)), streams)
         if more <= admitted or view.now_s < self._hold_until_s:
             return None
         sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
         return Turn(Knob.STREAMS, more, sentence)
+
+
+def _on_time_load(view: View) -> float:
+    """The share of the capacity at which nearly all chunks wait no longer than their calls leave of the target."""
+    cost = view.cost(view.plan.chunk_s)
+    assert cost is not None
+    left_s = view.target_s - cost.call_s
+    return 1 - _WAITS * cost.call_s / left_s if left_s > cost.call_s / 4 else 0.75

@@ -5,7 +5,7 @@ from collections import deque
 
 from modules.monitoring.targets import MAX_MISSES, samples_needed
 
-_FAST_S, _MEAN_S, _SLOW_S = 0.5, 1.0, 4.0
+_FAST_S, _MEAN_S, _SLOW_S = 0.5, 3.0, 4.0
 _WINDOW_CHUNKS = 2000
 _SHOWN_CHUNKS = samples_needed(0)
 
@@ -16,12 +16,12 @@ class WorseAverage:
     Beside them a plain one, `mean`, for who must not be biased towards worse.
     """
 
-    __slots__ = ("_fast", "_mean", "_slow")
+    __slots__ = ("_fast", "_mean", "_seen_s", "_slow")
 
     def __init__(self) -> None:
         """Start with nothing."""
         self._fast: float | None = None
-        self._mean = self._slow = 0.0
+        self._mean = self._slow = self._seen_s = 0.0
 
     @property
     def worse(self) -> float | None:
@@ -37,9 +37,11 @@ class WorseAverage:
         """Learn what was seen over the last `over_s` seconds."""
         if self._fast is None:
             self._fast = self._slow = self._mean = value
+            self._seen_s = over_s
             return
+        self._seen_s += over_s
         self._fast += (1 - math.exp(-over_s / _FAST_S)) * (value - self._fast)
-        self._mean += (1 - math.exp(-over_s / _MEAN_S)) * (value - self._mean)
+        self._mean += over_s / min(_MEAN_S, self._seen_s) * (value - self._mean) if over_s else 0.0
         self._slow += (1 - math.exp(-over_s / _SLOW_S)) * (value - self._slow)
 
 

@@ -16,6 +16,9 @@ _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
 _STALE_S = 10.0
 """After so long the cost of a length that is not in use is no reason any more not to try it."""
 
+_PLENTY_S = 10.0
+"""A shorter length is gone back to when it would have been enough for so long."""
+
 _MIN_GAIN, _MIN_GAIN_SHORTER = 1.03, 1.10
 """What another length must carry more to be worth a move when none is enough.
 
@@ -35,6 +38,7 @@ class LengthKnob:
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
         self._left_s: dict[float, float] = {}
+        self._lacked_s: dict[float, float] = {}  # when a shorter length would not have been enough
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
 
     def turn(self, view: View) -> Turn | None:
@@ -43,6 +47,11 @@ class LengthKnob:
         if now is None or view.wanted_s is None:
             return None
         load = view.wanted_s / view.capacity_s(now)
+        if load <= _GROW_ABOVE:
+            self._pressed_at = None
+        for length_s in self._lengths_s:
+            if length_s < now.chunk_s and not _has_plenty(view, now, length_s):
+                self._lacked_s[length_s] = view.now_s
         if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
         return self._shorter(view, now)
@@ -50,14 +59,15 @@ class LengthKnob:
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned; how dear the length left is, will soon be out of date."""
         self._left_s[view.plan.chunk_s] = view.now_s
-        del turn
+        if turn.after > view.plan.chunk_s:
+            self._lacked_s[view.plan.chunk_s] = view.now_s
 
     def _is_pressed(self, view: View, load: float) -> bool:
-        """Whether more was sent than is carried for a while: then larger batches would have come by now."""
-        if load <= 1 or self._pressed_at is None or self._pressed_at[0] != view.plan.chunk_s:
+        """Whether more is sent than is carried, for a while now: then larger batches would have come."""
+        if self._pressed_at is None or self._pressed_at[0] != view.plan.chunk_s:
             self._pressed_at = (view.plan.chunk_s, view.now_s) if load > 1 else None
             return False
-        return view.now_s - self._pressed_at[1] >= self._period_s
+        return load > 1 and view.now_s - self._pressed_at[1] >= self._period_s
 
     def _again(self, view: View, useful: list[LengthCost]) -> float | None:
         """The next longer length, if it was left so long ago that its cost may have changed."""
@@ -89,17 +99,14 @@ class LengthKnob:
         return self._to(view, best, load, is_urgent=is_urgent)
 
     def _shorter(self, view: View, now: LengthCost) -> Turn | None:
-        """The shortest length that would have plenty of headroom; an unknown one is taken to cost as much per chunk."""
+        """The shortest length that has had plenty of headroom for a while: what swings would soon need the longer one."""
         for length_s in self._lengths_s:
-            if length_s >= now.chunk_s:
+            if length_s >= now.chunk_s or view.is_late:
                 return None
-            known = view.cost(length_s)
-            capacity_s = view.capacity_s(known) if known else view.capacity_s(now) * length_s / now.chunk_s
-            is_useful = known is None or view.is_useful(known)
-            if is_useful and view.wanted_s <= _SHRINK_BELOW * capacity_s and not view.is_late:  # type: ignore[operator] # as above
+            if view.now_s - self._lacked_s.get(length_s, -math.inf) >= _PLENTY_S:
                 sentence = (
                     f"streams send {view.wanted_s:.3g} s of audio a second, and chunks of {length_s:g} s carry "
-                    f"{capacity_s:.3g}: they are enough again, so speakers wait less"
+                    f"{_capacity_s(view, now, length_s):.3g}: they are enough again, so speakers wait less"
                 )
                 return Turn(Knob.CHUNK, length_s, sentence)
         return None
@@ -109,6 +116,19 @@ class LengthKnob:
         assert now is not None
         sentence = f"{_carried(view, now, load)}; chunks of {cost.chunk_s:g} s carry {view.capacity_s(cost):.3g}"
         return Turn(Knob.CHUNK, cost.chunk_s, sentence, is_urgent)
+
+
+def _has_plenty(view: View, now: LengthCost, length_s: float) -> bool:
+    """Whether a shorter length would carry what is wanted with headroom."""
+    known = view.cost(length_s)
+    is_useful = known is None or view.is_useful(known)
+    return is_useful and view.wanted_s <= _SHRINK_BELOW * _capacity_s(view, now, length_s)  # type: ignore[operator] # not None: see turn
+
+
+def _capacity_s(view: View, now: LengthCost, length_s: float) -> float:
+    """What a shorter length carries; an unknown one is taken to cost as much per chunk."""
+    known = view.cost(length_s)
+    return view.capacity_s(known) if known else view.capacity_s(now) * length_s / now.chunk_s
 
 
 def _grow_above(view: View) -> float:

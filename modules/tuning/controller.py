@@ -16,8 +16,8 @@ from modules.tuning.admission import StreamsKnob
 from modules.tuning.averages import OnTimeWindow, WorseAverage
 from modules.tuning.chunk_length import LengthKnob
 from modules.tuning.ladder import Ladder, Strain
-from modules.tuning.plan import Decision, Knob, Limits, Move, Observation, Plan
-from modules.tuning.shares import FolderKnob, WorkersKnob
+from modules.tuning.plan import Decision, Knob, Limits, LoadSeen, Move, Observation, Plan
+from modules.tuning.shares import FolderKnob, QuotaKnob, WorkersKnob
 from modules.tuning.switches import switches
 from modules.tuning.view import Turn, View
 
@@ -28,6 +28,7 @@ _LATE_QUEUE = 0.3  # of the target
 _LATE_MISSES = 0.02
 _LEAST_SLACK = 0.2  # of the target
 _MISS_WEIGHT = 10.0  # so many times the share of misses counts like a standing queue
+_CROWD, _OPENING_LOOKS = 1.05, 3  # so many times as many streams within so many looks
 _FEW_CHUNKS = 20  # fewer say nothing of a share of misses
 
 
@@ -51,11 +52,13 @@ class Controller:
         self._on_time = OnTimeWindow()
         self._lately: deque[tuple[float, int, int]] = deque()  # when, chunks and misses
         self._seen_s: float | None = None
+        self._admitted: deque[int] = deque(maxlen=_OPENING_LOOKS)
         self._late_since_s: float | None = None
         self._ordinary_s = -math.inf
         self._moved: dict[Knob, tuple[float, bool]] = {}  # when, and whether upwards
         self._knobs: Sequence[_TurningKnob] = (
             WorkersKnob(limits),
+            QuotaKnob(),
             LengthKnob(limits),
             StreamsKnob(limits),
             FolderKnob(),
@@ -82,14 +85,20 @@ class Controller:
     def _learn(self, seen: Observation) -> None:
         """Bring the averages up to date."""
         load, since_s = seen.load, self._seen_s
-        if load.audio_s is not None and load.admitted:
-            self._stream_s.observe(
-                load.audio_s / load.admitted, over_s=0.0 if since_s is None else seen.now_s - since_s
-            )
+        self._learn_of_streams(load, over_s=0.0 if since_s is None else seen.now_s - since_s)
         self._on_time.observe(chunks=load.chunks, on_time=load.on_time)
         self._lately.append((seen.now_s, load.chunks, load.chunks - load.on_time))
         while self._lately[0][0] <= seen.now_s - self._limits.period_s:
             self._lately.popleft()
+
+    def _learn_of_streams(self, load: LoadSeen, *, over_s: float) -> None:
+        """What a stream sends; not while many have just been opened, who have hardly sent anything yet."""
+        before = self._admitted[0] if self._admitted else load.admitted
+        self._admitted.append(load.admitted)
+        is_known = self._stream_s.mean is not None
+        is_crowd = load.admitted > _CROWD * before and is_known
+        if load.audio_s is not None and load.admitted and not is_crowd and (load.audio_s or is_known):
+            self._stream_s.observe(load.audio_s / load.admitted, over_s=over_s)
 
     def _view(self, seen: Observation) -> View:
         chunks, misses = (sum(column) for column in list(zip(*self._lately, strict=True))[1:])

@@ -41,6 +41,7 @@ class Plan:
     - `chunk_s`: length of the chunks that live streams are cut into.
     - `workers`: worker threads that may run at once.
     - `max_streams`: streams that are served; those beyond it, newest and lowest priority first, are suspended whole.
+    - `work_share`: the most of any tenth of a second that a worker works; less than 1 where a quota would be used up.
     - `folder_share`: the most of the workers' time that folder work may take, 0 (paused) to 1 (all that is idle).
     - `partials`: whether partial results are made.
     - `accepts_streams`: whether new streams are opened; else they get `Overloaded`.
@@ -56,6 +57,7 @@ class Plan:
     accepts_streams: bool = True
     accepts_input: bool = True
     trims_memory: bool = False
+    work_share: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.chunk_s < math.inf:
@@ -64,6 +66,8 @@ class Plan:
             raise ValueError(f"workers must be at least 1 and max_streams at least 0, got {self}")
         if not 0 <= self.folder_share <= 1:
             raise ValueError(f"folder_share must be 0 to 1, got {self.folder_share}")
+        if not 0 < self.work_share <= 1:
+            raise ValueError(f"work_share must be above 0 and at most 1, got {self.work_share}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ class Knob(StrEnum):
     WORKERS = "workers"
     STREAMS = "max_streams"
     FOLDER = "folder_share"
+    WORK = "work_share"
     PARTIALS = "partials"
     ACCEPT_STREAMS = "accepts_streams"
     ACCEPT_INPUT = "accepts_input"

@@ -1,4 +1,4 @@
-"""`WorkersKnob` and `FolderKnob`: how many workers run, and how much of their time folder work may take. Pure."""
+"""How many workers run, how much of its time each works under a quota, and how much folder work may take. Pure."""
 
 import math
 
@@ -11,6 +11,12 @@ _THROTTLED, _FREE = 0.05, 0.005
 
 _SPARE = 0.3
 """Share of a quota that folder work leaves free: what is used up in a burst holds back live chunks too."""
+
+_USED = 0.95
+"""Share of a quota that workers take; the event loop needs some, and calls are not all as long as the last ones."""
+
+_LEAST_WORK, _LESS, _MORE = 0.5, 0.9, 1.05
+"""While a single worker is held back nevertheless: by what factor it works less, by what more again, and the least."""
 
 _STEP = 0.1
 _FIRST_HOLD_S, _MAX_HOLD_S = 10.0, 300.0
@@ -54,6 +60,54 @@ class WorkersKnob:
             self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
         else:
             self._fewer -= 1
+
+
+class QuotaKnob:
+    """Lets a worker work as much as a quota gives it and rest the rest; less while it is held back nevertheless."""
+
+    def __init__(self) -> None:
+        """Take all that a quota gives."""
+        self._factor = 1.0
+        self._hold_s = _FIRST_HOLD_S
+        self._hold_until_s = -math.inf
+
+    def turn(self, view: View) -> Turn | None:
+        """The share of its time that a worker may work, if it should be another one."""
+        cpus, throttled, plan = view.seen.resources.cpus, view.seen.resources.throttled, view.plan
+        if cpus is None:
+            return None
+        share = round(self._factor * quota_share(cpus, workers=plan.workers), 3)
+        if share != plan.work_share:
+            sentence = (
+                f"{cpus:.3g} CPUs are to be had: each of {plan.workers} workers works {100 * share:.0f} % of a time"
+            )
+            return Turn(Knob.WORK, share, sentence, is_urgent=True)
+        if throttled is None or plan.workers > 1:
+            return None
+        if throttled > _THROTTLED and self._factor > _LEAST_WORK:
+            sentence = f"held back in {100 * throttled:.0f} % of the quota's periods: more rest between calls"
+            return Turn(Knob.WORK, round(_LESS * share, 3), sentence)
+        if throttled < _FREE and self._factor < 1 and view.now_s >= self._hold_until_s:
+            return Turn(
+                Knob.WORK, round(min(share * _MORE, share / self._factor), 3), "not held back: less rest is tried"
+            )
+        return None
+
+    def turned(self, turn: Turn, view: View) -> None:
+        """It was turned."""
+        if turn.is_urgent:
+            return
+        if turn.after < view.plan.work_share:
+            self._factor *= _LESS
+            self._hold_until_s = view.now_s + self._hold_s
+            self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
+        else:
+            self._factor = min(1.0, self._factor * _MORE)
+
+
+def quota_share(cpus: float, *, workers: int) -> float:
+    """The share of its time that each of so many workers may work on so many CPUs without using up a quota."""
+    return 1.0 if cpus >= workers else round(_USED * cpus / workers, 3)
 
 
 class FolderKnob:

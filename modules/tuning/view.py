@@ -53,13 +53,20 @@ class View:
 
     @property
     def untried_s(self) -> float | None:
-        """The next longer length, if its cost is not known and its calls are likely to be short enough."""
+        """A longer length than all whose cost is known, with calls that are likely to be short enough.
+
+        The shortest that should carry what is wanted if a chunk's cost grows with the root of its length, half way
+        between staying as it is and growing in proportion; else the longest.
+        """
         now = self.cost(self.plan.chunk_s)
-        longer = [length_s for length_s in self.lengths_s if length_s > self.plan.chunk_s]
-        if now is None or not longer or self.cost(longer[0]) is not None:
+        longest = max(self.seen.lengths, key=lambda cost: cost.chunk_s, default=None)
+        if now is None or longest is None or not (longest is now or self.is_useful(longest)):
             return None
-        single_s = now.busy_s * math.sqrt(longer[0] / now.chunk_s)  # half way between as dear and in proportion
-        return longer[0] if single_s <= self._max_call_s(longer[0]) else None
+        longer = [length_s for length_s in self.lengths_s if length_s > longest.chunk_s]
+        growths = {length_s: math.sqrt(length_s / now.chunk_s) for length_s in longer}
+        likely = [length_s for length_s in longer if now.busy_s * growths[length_s] <= self._max_call_s(length_s)]
+        load = (self.wanted_s or 0.0) / self.capacity_s(now)
+        return next((length_s for length_s in likely if growths[length_s] > load), likely[-1] if likely else None)
 
     @property
     def now_s(self) -> float:
@@ -68,8 +75,10 @@ class View:
 
     @property
     def cpus(self) -> float:
-        """Effective CPUs; no limit when unknown."""
-        return self.seen.resources.cpus or math.inf
+        """Effective CPUs that the workers may use; no limit when unknown."""
+        plan = self.plan
+        cpus = self.seen.resources.cpus or math.inf
+        return cpus if plan.work_share == 1 else min(cpus, plan.workers * plan.work_share)
 
     def cost(self, chunk_s: float) -> LengthCost | None:
         """What chunks of that length cost, if it is known."""
