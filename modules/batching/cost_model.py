@@ -113,11 +113,16 @@ class CostModel:
         return known.finder.cap != before[1]
 
     def _hold_others(self, shifted: _Key, moved: float) -> None:
-        """One kind of calls has shifted: of the others, those seen lately know themselves whether they have."""
-        for known in self._keys.values():
-            is_other = known.model is shifted.model and known is not shifted
-            if is_other and known.model.calls - known.seen_at_call < _LATELY_CALLS:
+        """One kind of calls has shifted: of the others, those seen lately know themselves whether they have.
+
+        For all of them conclusions are due: a size that took too long may be short enough now, or the other way round.
+        """
+        for key, known in self._keys.items():
+            if known.model is not shifted.model or known is shifted:
+                continue
+            if known.model.calls - known.seen_at_call < _LATELY_CALLS:
                 known.costs.hold(moved)
+            known.finder.look(known.costs, self.limits.for_period(key.period_s))
 
     def knee(self, key: CostKey) -> int:
         """The smallest batch within 3 % of the best throughput reached; 1 before anything is known."""

@@ -43,7 +43,7 @@ class KneeFinder:
 
     def __init__(self, *, first: int = 1) -> None:
         """Begin with calls of half of `first`, the knee of similar calls: payloads may be larger than theirs."""
-        self._number = max(0, class_of(first) - 2)
+        self._number = max(min(1, class_of(first)), class_of(first) - 2)
         self._candidate: int | None = None
         self._is_relearning = False
         self._retry_at = _RETRY_CALLS
@@ -56,9 +56,10 @@ class KneeFinder:
 
     @property
     def cap(self) -> int:
-        """The most payloads a call may have now: the size being tried if there is one, one class less in doubt."""
-        if self._is_relearning:
-            return SIZES[max(0, self._number - 1)]
+        """The most payloads a call may have now: the size being tried if there is one.
+
+        Never less than the knee, not in doubt either: smaller calls carry less, just when more is asked for.
+        """
         return self.knee if self._candidate is None else SIZES[self._candidate]
 
     def is_settled(self, costs: BatchCosts) -> bool:

@@ -50,7 +50,7 @@ class LengthKnob:
         if load <= _GROW_ABOVE:
             self._pressed_at = None
         for length_s in self._lengths_s:
-            if length_s < now.chunk_s and not _has_plenty(view, now, length_s):
+            if length_s < now.chunk_s and not _has_plenty(view, now, length_s, most=_GROW_ABOVE):
                 self._lacked_s[length_s] = view.now_s
         if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
@@ -99,11 +99,12 @@ class LengthKnob:
         return self._to(view, best, load, is_urgent=is_urgent)
 
     def _shorter(self, view: View, now: LengthCost) -> Turn | None:
-        """The shortest length that has had plenty of headroom for a while: what swings would soon need the longer one."""
+        """The shortest length that would have been enough for a while: what swings would soon need the longer one."""
         for length_s in self._lengths_s:
             if length_s >= now.chunk_s or view.is_late:
                 return None
-            if view.now_s - self._lacked_s.get(length_s, -math.inf) >= _PLENTY_S:
+            lacked_s = self._lacked_s.get(length_s, -math.inf)
+            if view.now_s - lacked_s >= _PLENTY_S and _has_plenty(view, now, length_s, most=_SHRINK_BELOW):
                 sentence = (
                     f"streams send {view.wanted_s:.3g} s of audio a second, and chunks of {length_s:g} s carry "
                     f"{_capacity_s(view, now, length_s):.3g}: they are enough again, so speakers wait less"
@@ -118,11 +119,11 @@ class LengthKnob:
         return Turn(Knob.CHUNK, cost.chunk_s, sentence, is_urgent)
 
 
-def _has_plenty(view: View, now: LengthCost, length_s: float) -> bool:
-    """Whether a shorter length would carry what is wanted with headroom."""
+def _has_plenty(view: View, now: LengthCost, length_s: float, *, most: float) -> bool:
+    """Whether a shorter length would carry what is wanted at a load of `most`."""
     known = view.cost(length_s)
     is_useful = known is None or view.is_useful(known)
-    return is_useful and view.wanted_s <= _SHRINK_BELOW * _capacity_s(view, now, length_s)  # type: ignore[operator] # not None: see turn
+    return is_useful and view.wanted_s <= most * _capacity_s(view, now, length_s)  # type: ignore[operator] # not None: see turn
 
 
 def _capacity_s(view: View, now: LengthCost, length_s: float) -> float:
