@@ -26,6 +26,9 @@ must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
 
+_QUEUE_NOW = 0.3
+"""Standing queue as a share of the slack: with less, and nothing missed in the latest look, what was late is over."""
+
 _STUBBORN_S = 6.0
 """After so long of late chunks fewer streams are served though the capacity known would carry them."""
 
@@ -57,6 +60,7 @@ class StreamsKnob:
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late
+            and (view.seen.load.on_time < view.seen.load.chunks or (view.queue or 0.0) >= _QUEUE_NOW)
             and view.is_trusted
             and is_over
             and view.now_s - self._moved_s >= self._period_s
