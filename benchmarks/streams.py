@@ -151,7 +151,13 @@ def chunk_of(speech: Sequence[Pcm], stream: int, place: int, tick: int) -> Pcm:
 async def onbeat_trial(name: str, speech: Sequence[Pcm], seconds: float, streams: int) -> Trial:
     """The engine: one stream each, events read by a task each."""
     config = BatchProcessingConfig(
-        asr="vosk", vosk_model=model(name), workers=WORKERS, max_streams=100_000, chunk_s=CHUNK_S, learn=False
+        asr="vosk",
+        vosk_model=model(name),
+        workers=WORKERS,
+        max_streams=100_000,
+        max_memory_mb=8_192,
+        chunk_s=CHUNK_S,
+        learn=False,
     )
     monitor = MeasuringMonitor()
     async with AsyncAudioProcessor(config, monitor=monitor) as processor, AsyncExitStack() as stack:
