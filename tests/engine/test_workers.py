@@ -17,6 +17,7 @@ from engine.inline_workers import InlineWorkers
 from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Raised, SharedCall, Work
 from engine.workers import PLAIN, WorkerThreads
 from modules.batching.ready_queue import BatchPlan, Urgency
+from modules.tuning.quota_pace import PERIOD_S
 
 pytestmark = pytest.mark.anyio
 
@@ -398,6 +399,30 @@ async def test_no_more_calls_run_at_once_than_may() -> None:
             call.gate.set()
             await call.have_begun(2)
         assert await workers.run(lambda: 7) == 7
+
+
+async def test_a_worker_rests_where_a_quota_would_run_out_and_does_all_it_is_given() -> None:
+    """Of any stretch as long as a quota's period at most the share, and what one call is too long, is work."""
+    ran: list[tuple[float, float]] = []
+
+    def work() -> None:
+        started_s = time.perf_counter()
+        while time.perf_counter() < started_s + 0.01:
+            pass
+        ran.append((started_s, time.perf_counter()))
+
+    async with WorkerThreads(1) as workers:
+        workers.work_share = 0.3
+        await asyncio.gather(*(workers.run(work) for _ in range(10)))
+        assert len(ran) == 10
+        for _, until_s in ran:
+            from_s = until_s - PERIOD_S
+            worked_s = sum(
+                max(0.0, ended_s - max(started_s, from_s)) for started_s, ended_s in ran if ended_s <= until_s
+            )
+            assert worked_s <= 0.3 * PERIOD_S + max(ended_s - started_s for started_s, ended_s in ran)
+        workers.work_share = 1.0
+        await workers.run(work)
 
 
 async def test_the_pool_knows_whether_it_is_idle() -> None:
