@@ -171,7 +171,7 @@ def test_a_frozen_governor_is_held_back_by_a_quota() -> None:
 @profiles
 @seeds
 def test_folder_work_takes_what_is_idle_and_costs_no_stream_anything(name: str, seeds: range) -> None:
-    """No piece more is late beside it than without, and at least 0.85 of what is idle is used; 0.84 beside flat costs."""
+    """No piece more is late beside it than without, and at least 0.85 of what is idle is used; 0.84 with flat costs."""
     found = [scenes.folder_beside(bench(name), seed) for seed in seeds]
     assert max(each.added_misses for each in found) == 0.0
     assert min(each.idle_used for each in found) >= (0.84 if name == FLAT else 0.85)
