@@ -16,7 +16,7 @@ from modules.measuring.results import Report
 
 ROOT = Path(__file__).parents[2]
 
-FEW = ("single_stream", "overload_1.5", "decode")
+FEW = ("single_stream", "decode")
 """One of each sort, with what the repository itself has, in seconds."""
 
 

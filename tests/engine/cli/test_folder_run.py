@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def go_on(work: Work, output: str) -> None:
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Work:
     """Short recordings and a long one, and a run over them that nobody disturbed."""
-    work = recordings(tmp_path_factory.mktemp("work"), short=10, long_s=(24.0,), pause_s=0.1)
+    work = recordings(tmp_path_factory.mktemp("work"), short=10, long_s=(24.0,), pause_s=0.04)
     work.finish("undisturbed")
     return work
 
@@ -106,8 +107,9 @@ def test_recordings_that_change_while_they_are_read(tmp_path: Path) -> None:
 
 def test_a_second_run_in_the_same_folder_is_refused(work: Work) -> None:
     """One run at a time: the second is told who has it, and does no harm."""
-    process = begun(work, "shared", segments=2)
-    second = work.start("shared")
+    slow = replace(work, pause_s=0.1)
+    process = begun(slow, "shared", segments=2)
+    second = slow.start("shared")
     _, stderr = second.communicate(timeout=30)
     assert second.returncode == 1
     assert b"another run is at work in" in stderr
