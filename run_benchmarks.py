@@ -22,7 +22,9 @@ def main() -> int:
     parser.add_argument("--png", type=Path, metavar="FOLDER", help="write the pictures here")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="find what is worse than in this report")
     parser.add_argument("--with", type=Path, metavar="NEW.json", dest="new", help="compare this one: run nothing")
-    parser.add_argument("--document", type=Path, metavar="REPORT.json", help="print docs/performance.md: run nothing")
+    parser.add_argument(
+        "--document", type=Path, nargs="+", metavar="REPORT.json", help="print docs/performance.md: run nothing"
+    )
     arguments = parser.parse_args()
     if arguments.document:
         print(document(arguments.document), end="")

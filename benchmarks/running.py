@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from modules.measuring.html_report import report_html
 from modules.measuring.performance_page import performance_page
 from modules.measuring.picture_files import write_pictures
 from modules.measuring.report_json import report_from_json, report_json
-from modules.measuring.results import Report
+from modules.measuring.results import Report, ScenarioResult
 from modules.measuring.this_machine import this_machine, versions
 
 
@@ -56,9 +56,20 @@ def compare_files(old: Path, new: Path) -> int:
     return 0 if _is_as_good(*(report_from_json(path.read_text()) for path in (old, new))) else 1
 
 
-def document(report: Path) -> str:
-    """`docs/performance.md` as the report at that path has it."""
-    return performance_page(report_from_json(report.read_text()))
+def document(reports: Sequence[Path]) -> str:
+    """`docs/performance.md` as the reports at those paths have it."""
+    return performance_page(combined([report_from_json(path.read_text()) for path in reports]))
+
+
+def combined(reports: Sequence[Report]) -> Report:
+    """The first report with the scenarios of all: of those by one name, the last that was run."""
+    first = reports[0]
+    found: dict[str, ScenarioResult] = {}
+    for report in reports:
+        for scenario in report.scenarios:
+            if not scenario.skipped or scenario.name not in found:
+                found[scenario.name] = scenario
+    return replace(first, scenarios=tuple(found.values()), seconds=sum(report.seconds for report in reports))
 
 
 def measured(wanted: Wanted) -> Report:
