@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+PATIENCE_S = 300.0
+"""After so long another process hangs; before, the machine may just be busy with something else."""
+
 PLAIN = ("--asr", "none", "--segmenting", "off")
 """The quickest way through: no model is loaded, and every recording is one segment without words."""
 
@@ -32,7 +35,7 @@ def onbeat(
 ) -> subprocess.CompletedProcess[str]:
     """Run `onbeat` in `folder` to its end."""
     process = start(*arguments, folder=folder, first_on_path=first_on_path, **settings)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 

@@ -20,6 +20,7 @@ from engine.jobs.view import viewed
 from modules.checkpoint import found_from_json
 from modules.errors import ConfigError
 from modules.results_json import file_from_json
+from tests.command import PATIENCE_S
 from tests.fakes import ramp, write_wav
 
 ROOT = Path(__file__).parent.parent
@@ -57,13 +58,26 @@ class Work:
     def finish(self, output: str, *, workers: int = 2) -> None:
         """Run it to its end, which must be a good one."""
         process = self.start(output, workers=workers)
-        _, stderr = process.communicate(timeout=300)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, stderr.decode()
+
+    def hold(self, output: str, *, segments: int) -> None:
+        """Have its runs wait with what comes after so many segments: however slow the machine, they are not over."""
+        hold_of(self.folder / f"{output}.log").write_text(f"{segments}")
+
+    def let_go(self, output: str) -> None:
+        """Have them go on."""
+        hold_of(self.folder / f"{output}.log").unlink()
 
     def log(self, output: str) -> list[str]:
         """The texts of the segments recognised so far."""
         log = self.folder / f"{output}.log"
         return log.read_text().splitlines() if log.exists() else []
+
+
+def hold_of(log: Path) -> Path:
+    """The file beside a log that says at how many lines of it to wait."""
+    return log.with_suffix(".hold")
 
 
 def recordings(folder: Path, *, short: int, long_s: tuple[float, ...], pause_s: float) -> Work:
@@ -82,7 +96,7 @@ def kill_at_random(work: Work, output: str, *, kills: int, within_s: tuple[float
     """Kill the run so many times at seeded random moments; after each, what is on record is whole and is never redone.
 
     The moments are counted from when the run holds its lock, so that none is wasted on Python's own start. The work
-    must be enough to last through all of them.
+    must be enough to last through all of them, or be held.
     """
     chance = random.Random(seed)
     lock = work.folder / output / STATE_FOLDER / LOCK_NAME
@@ -122,7 +136,7 @@ def _has_begun(process: subprocess.Popen[bytes], lock: Path) -> bool:
 
 def until(is_so: Callable[[], bool], otherwise: str) -> None:
     """Wait for another process; nothing else can tell when it is that far."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < deadline_s, otherwise
         time.sleep(0.005)

@@ -2,12 +2,11 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.command import PLAIN, onbeat, results, start
+from tests.command import PATIENCE_S, PLAIN, onbeat, results, start
 from tests.fakes import ramp, write_wav
 
 
@@ -155,7 +154,9 @@ def test_plain_progress_is_a_line_for_each_input(calls: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_the_run_before_its_recordings_are_over(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     """What is finished is kept and valid, nothing is half-written, and the exit code tells which signal it was."""
     for name in range(3):
         write_wav(tmp_path / "in" / f"{name}.wav", ramp(0.1))
@@ -168,9 +169,7 @@ def test_a_signal_ends_the_run_within_two_seconds(tmp_path: Path, number: signal
         assert line, "the run ended too soon"
         finished += '"finished"' in line
     process.send_signal(number)
-    sent_s = time.monotonic()
-    _, stderr = process.communicate(timeout=30)
-    assert time.monotonic() - sent_s < 2
+    _, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, stderr
     assert "Traceback" not in stderr
     *files, summary = results(tmp_path / "out")[1:]

