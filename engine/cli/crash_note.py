@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from engine.cli.supervisor import HUNG
+from engine.cli.attendant import HUNG
 
 
 class CrashNote:
@@ -32,7 +32,7 @@ class CrashNote:
         self._path.unlink(missing_ok=True)
 
     def hung(self, path: Path, seconds: float) -> None:
-        """End this process: a decoder hangs in it, which nothing else can stop. The supervisor starts another."""
+        """End this process: a decoder hangs in it, which nothing else can stop. The attendant has another one go on."""
         self._file.write(f"Decoding {path} gave nothing for {seconds:.0f} s\n")
         self._file.flush()
         os._exit(HUNG)
