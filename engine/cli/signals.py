@@ -19,6 +19,8 @@ GRACE_S = 1.5
 DRAIN_S = 0.5
 """What recordings in hand get to come to their end; then what they have finished is saved and the rest given up."""
 
+_STEPS = 10
+
 _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 Answer = TypeVar("Answer")
@@ -69,13 +71,19 @@ async def _guarded(main: Callable[[], Awaitable[Answer]], drain: Callable[[], No
 
 
 async def _cancel_later(scope: anyio.CancelScope) -> None:
-    await anyio.sleep(DRAIN_S)
+    await _passed(DRAIN_S)
     scope.cancel()
 
 
 async def _leave_after_grace(code: Exit) -> None:
-    await anyio.sleep(GRACE_S)
+    await _passed(GRACE_S)
     _leave(code)
+
+
+async def _passed(seconds: float) -> None:
+    """Return after that time, of which hardly any passes while the program is stopped or gets no processor."""
+    for _ in range(_STEPS):
+        await anyio.sleep(seconds / _STEPS)
 
 
 def _leave(code: Exit) -> None:
