@@ -29,3 +29,14 @@ def test_many_are_found_and_others_are_not() -> None:
         assert found.add(hashlib.sha256(b"%d" % number).digest(), number)
     assert all(found.get(hashlib.sha256(b"%d" % number).digest()) == number for number in range(10_000))
     assert not any(hashlib.sha256(b"x%d" % number).digest() in found for number in range(1_000))
+
+
+def test_a_set_of_digests_takes_no_memory_for_numbers() -> None:
+    """A job keeps one of names and one of contents, for every file: each byte counts."""
+    sizes = []
+    for number in (0, 1):
+        found = DigestMap()
+        for name in range(1_000):
+            found.add(hashlib.sha256(b"%d" % name).digest(), number)
+        sizes.append(found.size_bytes)
+    assert sizes == [2_048 * 8, 2_048 * 12]
