@@ -55,6 +55,7 @@ async def lateness(streams: int, seconds: float, speech: Sequence[Pcm], stage: G
         vosk_model=None if stage else model("digits-en"),
         workers=WORKERS,
         chunk_s=CHUNK_S,
+        max_memory_mb=8_192,
         learn=False,
     )
     options = {"stages": [stage]} if stage else {}
