@@ -1,6 +1,8 @@
 """Reports of several runs as one."""
 
-from benchmarks.running import combined
+from pathlib import Path
+
+from benchmarks.running import combined, document
 from modules.measuring.results import Report, ScenarioResult
 from modules.measuring.this_machine import this_machine
 
@@ -32,3 +34,9 @@ def test_reports_are_combined_scenario_by_scenario() -> None:
     assert [scenario.name for scenario in found.scenarios] == ["step", "burst", "quota"]
     assert [scenario.skipped for scenario in found.scenarios] == ["", "", ""]
     assert (found.scenarios[0].question, found.seconds, found.started) == ("after", 5.0, first.started)
+
+
+def test_the_measurements_in_the_documents_are_those_of_the_baseline() -> None:
+    """Nobody typed them."""
+    root = Path(__file__).parents[2]
+    assert (root / "docs" / "performance.md").read_text() == document([root / "benchmarks" / "baseline.json"])
