@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from benchmarks.plain_sides import Plain, PlainBatcher
 from benchmarks.workloads import LIBRARY_DEFAULTS, RATE_HZ, TARGET_S, Encoder, encoder_file, pieces_of_sound
 from engine import AsyncAudioProcessor, BatchProcessingConfig
-from engine.bench.carriers import OnbeatStreams, Sounds, StreamWish
+from engine.bench.carriers import Sounds, TimedStreams
 from engine.bench.trial import Trial, try_out
 from modules.measuring.pieces import PieceBook
 from modules.measuring.plots import Mark
@@ -89,10 +90,12 @@ class Rig:
         config = BatchProcessingConfig(
             asr="none", workers=wish.workers, chunk_s=wish.chunk_s, learn=False, max_streams=100_000
         )
-        opened = StreamWish(RATE_HZ, [self.stage], TARGET_S, wish.overload, max_buffered_s=60.0)
+        options: dict[str, Any] = {"deadline_s": TARGET_S, "overload": wish.overload, "max_buffered_s": 60.0}
         async with (
             AsyncAudioProcessor(config, monitor=monitor, observer=seen) as processor,
-            OnbeatStreams(processor, opened, self.sounds, book) as carrier,
+            TimedStreams(
+                lambda: processor.open_stream(RATE_HZ, stages=[self.stage], **options), self.sounds, book
+            ) as carrier,
         ):
             beside = asyncio.create_task(process_for_ever(processor, wish.folder)) if wish.folder else None
             frozen = [] if wish.frozen_from_s is None else [Event(wish.frozen_from_s, lambda: freeze(processor))]
@@ -174,7 +177,7 @@ class _Decisions:
 
 
 async def _tried(
-    carrier: OnbeatStreams | PlainBatcher,
+    carrier: TimedStreams | PlainBatcher,
     schedule: Schedule,
     book: PieceBook,
     events: Sequence[Event],

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from engine.bench.monitored import AnswersSeen, OwnStreams
+from engine.bench.carriers import SoundStreams
+from engine.bench.monitored import AnswersSeen
 from engine.bench.trial import Trial, try_out
 from engine.config import BatchProcessingConfig
 from engine.processor import AsyncAudioProcessor
@@ -70,7 +71,9 @@ class _Search:
         target_s = config.p99_chunk_latency_ms / 1e3
         async with (
             AsyncAudioProcessor(config, monitor=book, stages=self.wish.stages) as processor,
-            OwnStreams(processor, rate, self._piece, deadline_s=target_s, overload="drop_oldest") as carrier,
+            SoundStreams(
+                lambda: processor.open_stream(rate, deadline_s=target_s, overload="drop_oldest"), self._piece
+            ) as carrier,
         ):
             trial = await try_out(carrier, schedule, book, warm_up_s=_WARM_UP_S, target_s=target_s)
             self.pool_hits = processor.pool.statistics.hit_rate

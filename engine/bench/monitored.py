@@ -1,15 +1,11 @@
-"""A processor's own live streams as what is tried, where answers are seen by the monitor: not every chunk has an event.
+"""A trial's book that is the processor's monitor: for a processor's own stages, where not every chunk has an event.
 
 The monitor's latencies count from the schedule too, since that is what pieces are pushed with; that they agree with an
 outside clock is a benchmark of its own.
 """
 
 import time
-from typing import Any, Self
 
-from engine.bench.carriers import Sounds
-from engine.bench.stream_tasks import StreamTasks
-from engine.processor import AsyncAudioProcessor
 from modules.measuring.pieces import HEALTHY, Moment, Outcome
 from modules.monitoring.engine_state import EngineState
 from modules.monitoring.histogram import LatencyHistogram
@@ -75,33 +71,3 @@ class AnswersSeen(RealTimePerformanceMonitor):
             if 0 <= (place := int((due_s - from_s) / _PERIOD_S)) < count:
                 good[place] += pieces * (late_s <= limit_s)
         return [Moment(from_s + at * _PERIOD_S, sent[at], min(sent[at], good[at])) for at in range(count)]
-
-
-class OwnStreams:
-    """A `Carrier`: live streams through the processor's own stages, each with a reader."""
-
-    def __init__(self, processor: AsyncAudioProcessor, sample_rate: int, sounds: Sounds, **options: Any) -> None:  # noqa: ANN401 - those of a stream
-        """Open streams of `processor` with these options."""
-        self._streams = StreamTasks(lambda: processor.open_stream(sample_rate, **options))
-        self._sounds = sounds
-
-    async def __aenter__(self) -> Self:
-        """Nothing is open yet."""
-        await self._streams.__aenter__()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Leave all streams."""
-        await self._streams.__aexit__()
-
-    async def open(self, stream: int) -> None:
-        """Open a live stream. Raises `Overloaded`."""
-        await self._streams.open(stream)
-
-    def push(self, stream: int, number: int, due_s: float) -> None:
-        """Push the piece's sound."""
-        self._streams[stream].push_nowait(self._sounds(stream, number), available_s=due_s)
-
-    async def close(self, stream: int) -> None:
-        """Leave the stream."""
-        await self._streams.close(stream)

@@ -11,15 +11,14 @@ from typing import Self
 from engine.stream import LiveStream
 from modules.events import StreamEvent
 
+Opening = Callable[[], AbstractAsyncContextManager[LiveStream]]
 OnEvent = Callable[[int, StreamEvent], None]
 
 
 class StreamTasks:
     """Opens streams by number, passes on their events, and leaves them."""
 
-    def __init__(
-        self, opening: Callable[[], AbstractAsyncContextManager[LiveStream]], on_event: OnEvent = lambda *_: None
-    ) -> None:
+    def __init__(self, opening: Opening, on_event: OnEvent = lambda *_: None) -> None:
         """`opening` makes a stream to enter; `on_event` is told of each event with the stream's number."""
         self._opening = opening
         self._on_event = on_event
@@ -44,20 +43,20 @@ class StreamTasks:
         """The open stream of that number."""
         return self._streams[number]
 
-    async def open(self, number: int) -> None:
-        """Open a stream. Raises what opening it does."""
+    async def open(self, stream: int) -> None:
+        """Open a stream. Raises what opening it does, such as `Overloaded`."""
         is_open: asyncio.Future[LiveStream] = asyncio.get_running_loop().create_future()
-        self._tasks[number] = asyncio.create_task(self._live(number, is_open))
+        self._tasks[stream] = asyncio.create_task(self._live(stream, is_open))
         try:
-            self._streams[number] = await is_open
+            self._streams[stream] = await is_open
         except BaseException:
-            del self._tasks[number]
+            del self._tasks[stream]
             raise
 
-    async def close(self, number: int) -> None:
+    async def close(self, stream: int) -> None:
         """Leave the stream."""
-        task = self._tasks.pop(number)
-        del self._streams[number]
+        task = self._tasks.pop(stream)
+        del self._streams[stream]
         task.cancel()
         await asyncio.wait({task})
 
