@@ -11,7 +11,7 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -246,10 +246,9 @@ Side = Callable[[str, Sequence[Pcm], float, int], Coroutine[Any, Any, Trial]]
 
 
 def climb(
-    name: str, sides: dict[str, Side], *, seconds: float, rounds: int
+    name: str, speech: Sequence[Pcm], sides: Mapping[str, Side], *, seconds: float, rounds: int
 ) -> tuple[dict[str, Stairs], list[BareCalls]]:
     """The stairs of each side, and the bare calls that were measured before, between and after the trials."""
-    speech = recordings(name)
     guess = GUESS[name]
     stairs = {side: Stairs(FIRST_SHARE) for side in sides}
     bare = [bare_calls(name, speech, seconds, guess)]
@@ -272,20 +271,20 @@ def report(*, seconds: float, rounds: int = 12) -> bool:
     """Print two lines a model; whether the engine carries as many streams as it has to."""
     good = True
     for name, factor in (("digits-en", 1.15), ("english-small", 1.0)):
-        stairs, bare = climb(name, {"onbeat": onbeat_trial, "server": server_trial}, seconds=seconds, rounds=rounds)
+        speech, sides = recordings(name), {"onbeat": onbeat_trial, "server": server_trial}
+        stairs, bare = climb(name, speech, sides, seconds=seconds, rounds=rounds)
         ours, theirs = stairs["onbeat"], stairs["server"]
         carried = statistics.median(calls.streams for calls in bare)
         ideal = statistics.median(calls.most_on_time(TARGET_S) / calls.streams for calls in bare)
         good = good and ours.end >= factor * theirs.end and ours.end >= 0.85 * ideal
-        per_machine = f"ratio {ours.end / theirs.end:.2f} (at least {factor})"
+        beside = f"ratio {ours.end / theirs.end:.2f} (at least {factor})"
         print(
             f"{name}: {ours.end * carried:.0f} streams (spread {ours.spread:.0%}), vosk-server's scheme "
-            f"{theirs.end * carried:.0f} ({theirs.spread:.0%}), {per_machine}; the bare calls' throughput is that of "
+            f"{theirs.end * carried:.0f} ({theirs.spread:.0%}), {beside}; the bare calls' throughput is that of "
             f"{carried:.0f}, and an ideal queue of them keeps {ideal * carried:.0f} on time: "
             f"ratios {ours.end:.2f} and {ours.end / ideal:.2f} (at least 0.85)"
         )
         beyond = round(1.3 * ours.end * carried)
-        speech = recordings(name)
         after = asyncio.run(onbeat_trial(name, speech, seconds, beyond))
         behind = asyncio.run(server_trial(name, speech, seconds, beyond))
         print(

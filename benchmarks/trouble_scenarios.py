@@ -51,7 +51,6 @@ class Scene:
     schedule: Callable[[int], Schedule]
     events: Callable[[], Sequence[Event]] = tuple
     load: str = ""
-    least_goodput: float | None = None
 
 
 def step(stand: Stand) -> ScenarioResult:

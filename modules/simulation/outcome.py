@@ -94,16 +94,6 @@ class Outcome:
         )
         return latencies[math.ceil(0.99 * len(latencies)) - 1] if latencies else 0.0
 
-    def recovered_after_s(self, since_s: float, *, window_s: float = 0.5, share: float = 0.99) -> float:
-        """How long after `since_s` it took until every later window had at least that share of pieces on time."""
-        bad_s = since_s
-        at_s = since_s
-        while at_s + window_s <= self.seconds - self.target_s:
-            if self.on_time(at_s, at_s + window_s) < share:
-                bad_s = at_s + window_s
-            at_s += window_s / 2
-        return bad_s - since_s
-
     def turns(self, knob: Knob) -> list[tuple[float, float]]:
         """When that knob was turned, and to what."""
         return [(made.at_s, move.after) for made in self.decisions for move in made.moves if move.knob is knob]
