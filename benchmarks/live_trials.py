@@ -17,7 +17,7 @@ from benchmarks.plain_sides import Plain, PlainBatcher
 from benchmarks.workloads import LIBRARY_DEFAULTS, RATE_HZ, TARGET_S, Encoder, encoder_file, pieces_of_sound
 from engine import AsyncAudioProcessor, BatchProcessingConfig
 from engine.bench.carriers import Sounds, TimedStreams
-from engine.bench.trial import Trial, try_out
+from engine.bench.trial import COOL_DOWN_S, Trial, try_out
 from modules.measuring.pieces import PieceBook
 from modules.measuring.plots import Mark
 from modules.measuring.schedules import Schedule
@@ -198,7 +198,7 @@ async def _tried(
             carrier,
             schedule,
             book,
-            warm_up_s=from_s if from_s != WARM_UP_S else min(from_s, schedule.seconds / 2),
+            warm_up_s=from_s if from_s != WARM_UP_S else min(from_s, (schedule.seconds - COOL_DOWN_S) / 2),
             target_s=TARGET_S,
             on_start=start,
         )

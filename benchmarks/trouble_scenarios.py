@@ -13,6 +13,7 @@ from benchmarks.neighbour_process import Neighbour
 from benchmarks.quota_group import NoGroup, QuotaGroup
 from benchmarks.scale import Stand
 from benchmarks.workloads import TARGET_S
+from engine.bench.trial import COOL_DOWN_S
 from modules.measuring.figures import Better, Figure
 from modules.measuring.intervals import figure_of
 from modules.measuring.latency_plots import latency_cdf, over_load
@@ -139,7 +140,7 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
     begun_s = time.perf_counter()
     scene_s, event_s, carried = stand.scale.scene_s, OVERLOAD_SHARE * stand.scale.scene_s, stand.carried
     low, all_of_them = stand.streams(BEFORE), stand.streams(load)
-    from_s = min(event_s + SETTLED_S, (event_s + scene_s) / 2)
+    from_s = min(event_s + SETTLED_S, (event_s + scene_s - COOL_DOWN_S) / 2)
     wishes = {GOVERNED: Wish(count_from_s=from_s), FROZEN: Wish(event_s - 0.2, count_from_s=from_s)}
     ran: dict[str, list[Ran]] = {name: [] for name in wishes}
     for seed in _seeds(stand):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from engine.bench.carriers import SoundStreams
 from engine.bench.monitored import AnswersSeen
-from engine.bench.trial import Trial, try_out
+from engine.bench.trial import COOL_DOWN_S, Trial, try_out
 from engine.config import BatchProcessingConfig
 from engine.processor import AsyncAudioProcessor
 from engine.stage_config import StageSet
@@ -62,8 +62,8 @@ class _Search:
     """The share of leases, in the last trial, for which the pool had a block; `None` when nothing was leased."""
 
     async def trial(self, streams: int, *, seconds: float) -> Trial:
-        """So many streams on a processor of their own, which has learnt nothing; `seconds` without the warm-up."""
-        seconds += _WARM_UP_S
+        """So many streams on a processor of their own, which has learnt nothing; `seconds` count."""
+        seconds += _WARM_UP_S + COOL_DOWN_S
         book = AnswersSeen(PerformanceTarget(p99_chunk_latency_ms=self.config.p99_chunk_latency_ms))
         config = self.config.model_copy(update={"learn": False, "max_streams": max(self.config.max_streams, streams)})
         schedule = drawn("steady", streams, seconds, seed=self.wish.seed + len(self.tried))
@@ -129,7 +129,7 @@ async def _guess(search: _Search) -> int:
     used_s, begun = time.process_time(), _FIRST
     trial = await search.trial(begun, seconds=_GUESS_S)
     cpu_s = time.process_time() - used_s
-    pieces = trial.outcome.sent * (1 + _WARM_UP_S / _GUESS_S)
+    pieces = trial.outcome.sent * (1 + (_WARM_UP_S + COOL_DOWN_S) / _GUESS_S)
     if not is_carried(trial):
         return begun
     guess = round(_GUESS_SHARE * (trial.seen.cpus or 1.0) * pieces * PIECE_S / max(cpu_s, 1e-3))

@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from engine.bench.sending import Generated, send
+from modules.batching.live_chunks import LIVE_LENGTHS_S
 from modules.errors import Overloaded
 from modules.measuring.pieces import Moment, Outcome
 from modules.measuring.schedules import Schedule
@@ -18,6 +19,9 @@ from modules.monitoring.resource_sampler import ResourceSampler
 
 ALWAYS_OPEN_S = 0.0
 """Streams that open by then are open before anything is sent."""
+
+COOL_DOWN_S = LIVE_LENGTHS_S[-1]
+"""The end of a schedule that does not count: a chunk that begins there may not be whole when all is over."""
 
 
 class Book(Protocol):
@@ -54,9 +58,9 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it; `outcome` is of the time after the warm-up, `moments` of all of it, in seconds from the start.
+    """What came of it; `outcome` is of the time after the warm-up, `moments` of that too, in seconds from the start.
 
-    `doubts` say why it is not to be trusted.
+    The cool-down is in neither. `doubts` say why it is not to be trusted.
     """
 
     outcome: Outcome
@@ -114,10 +118,16 @@ async def try_out(
     book: Book,
     *,
     warm_up_s: float,
+    cool_down_s: float = COOL_DOWN_S,
     target_s: float = 0.3,
     on_start: Callable[[float], None] = lambda _: None,
 ) -> Trial:
-    """Send the schedule to the carrier, which answers to `book`; pieces due after the warm-up count."""
+    """Send the schedule to the carrier, which answers to `book`; what is due between warm-up and cool-down counts."""
+    if warm_up_s + cool_down_s >= schedule.seconds:
+        raise ValueError(
+            f"a trial must be longer than its warm-up of {warm_up_s:g} s and cool-down of {cool_down_s:g} s, "
+            f"got {schedule.seconds:g} s"
+        )
     streams = _Streams(carrier, schedule, book)
     for number, sent in enumerate(schedule.streams):
         if sent.opens_s <= ALWAYS_OPEN_S:
@@ -130,9 +140,10 @@ async def try_out(
         await anyio.sleep(target_s)
         tasks.cancel_scope.cancel()
     started_s = generated.started_s
-    moments = book.moments(from_s=started_s, until_s=started_s + schedule.seconds)
+    until_s = started_s + schedule.seconds - cool_down_s
+    moments = book.moments(from_s=started_s, until_s=until_s)
     return Trial(
-        outcome=book.outcome(from_s=started_s + warm_up_s, until_s=started_s + schedule.seconds),
+        outcome=book.outcome(from_s=started_s + warm_up_s, until_s=until_s),
         moments=tuple(Moment(each.at_s - started_s, each.sent, each.on_time) for each in moments),
         generated=generated,
         seen=seen,

@@ -4,6 +4,7 @@ A stream's pieces are to be answered once each and in order. What never is, is l
 a later piece is out of order. Neither is "not counted".
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ HEALTHY = 0.99
 
 SERVED = 0.5
 """Share of a stream's pieces on time from which the stream counts as served: others were refused or suspended."""
+
+
+_SLACK = 1e-6  # of a period
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ class PieceBook:
         )
 
     def moments(self, *, from_s: float, until_s: float, period_s: float = 0.5) -> list[Moment]:
-        """The same by when pieces were due."""
-        count = max(1, round((until_s - from_s) / period_s))
+        """The same by when pieces were due, in whole periods."""
+        count = max(1, math.floor((until_s - from_s) / period_s + _SLACK))
         sent, good = [0] * count, [0] * count
         for stream, dues in self._due.items():
             times = self._answered.get(stream, {})

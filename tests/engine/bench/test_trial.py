@@ -8,6 +8,7 @@ from engine.bench.trial import Trial, try_out
 from modules.errors import Overloaded
 from modules.measuring.pieces import PieceBook
 from modules.measuring.schedules import Surge, drawn, surging
+from modules.simulation.arrivals import PIECE_S
 
 SECONDS = 0.8
 
@@ -40,12 +41,12 @@ class Answering:
         self.closed.append(stream)
 
 
-def tried(carrier: Answering, *, surge: bool = False) -> Trial:
+def tried(carrier: Answering, *, surge: bool = False, cool_down_s: float = 0.0) -> Trial:
     """A trial of it."""
     schedule = surging(2, SECONDS, Surge(1, 0.2, 0.6), seed=0) if surge else drawn("steady", 3, SECONDS, seed=0)
 
     async def run() -> Trial:
-        return await try_out(carrier, schedule, carrier.book, warm_up_s=0.0, target_s=0.05)
+        return await try_out(carrier, schedule, carrier.book, warm_up_s=0.0, cool_down_s=cool_down_s, target_s=0.05)
 
     return anyio.run(run)
 
@@ -60,6 +61,20 @@ def test_every_piece_is_timed_from_its_schedule() -> None:
 def test_a_piece_that_is_never_answered_is_lost() -> None:
     """One of each stream."""
     assert tried(Answering(PieceBook(target_s=0.3), forgets={1})).outcome.lost == 3
+
+
+def test_what_is_due_at_the_end_does_not_count() -> None:
+    """A chunk of it may not be whole when all is over: that is nobody's fault."""
+    pieces = round(SECONDS / PIECE_S)
+    found = tried(Answering(PieceBook(target_s=0.3), forgets={pieces - 1, pieces - 2}), cool_down_s=2 * PIECE_S)
+    assert found.outcome.lost == 0
+    assert 0 < found.outcome.sent < 3 * pieces
+
+
+def test_a_trial_is_longer_than_what_does_not_count() -> None:
+    """Else nothing would."""
+    with pytest.raises(ValueError, match="longer than its warm-up"):
+        tried(Answering(PieceBook(target_s=0.3)), cool_down_s=SECONDS)
 
 
 def test_what_a_refused_stream_sends_is_lost() -> None:
