@@ -1,5 +1,6 @@
 """`AudioBuffer`: samples in memory with their rate and their place in the stream. Cutting gives views."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -13,6 +14,11 @@ MAX_CHANNELS = 64
 
 _PCM16_STEP = np.float32(2.0**-15)
 _PCM32_STEP = np.float32(2.0**-31)
+_FEW_SAMPLES = 1 << 16
+"""Of more than these a copy that holds the interpreter lock would keep others waiting."""
+
+_LARGEST = (0x7F, 0xFF)  # top bytes of NaN, infinity and what is above 1.7e38
+_TOP_BYTE = slice(3, None, 4) if sys.byteorder == "little" else slice(0, None, 4)  # of each float32: sign and exponent
 _FEW_CHANNELS = 7  # numpy adds so many one after the other, as is done here; more in another order
 
 
@@ -98,10 +104,17 @@ class AudioBuffer:
     @classmethod
     def copied(cls, samples: NDArray[Any], sample_rate: int, *, start_s: float = 0.0) -> Self:
         """As `of`, but sharing no memory with `samples`, which the caller may use again."""
-        if isinstance(samples, np.ndarray) and samples.dtype == np.int16 and samples.flags.c_contiguous:
-            # Through bytes: an array's own copy lets go of the interpreter lock, and getting it back can take long.
-            kept = np.frombuffer(samples.tobytes(), np.int16)
-            return cls.of_pcm16(kept if samples.ndim == 1 else kept.reshape(samples.shape), sample_rate, start_s)
+        if isinstance(samples, np.ndarray) and samples.flags.c_contiguous and samples.size <= _FEW_SAMPLES:
+            # Through bytes: what numpy does with an array lets go of the interpreter lock, and on an event loop beside
+            # busy workers getting it back takes longer than the work.
+            if samples.dtype == np.int16:
+                kept = np.frombuffer(samples.tobytes(), np.int16)
+                return cls.of_pcm16(kept if samples.ndim == 1 else kept.reshape(samples.shape), sample_rate, start_s)
+            if samples.dtype == np.float32:
+                kept_bytes = samples.tobytes()
+                if not _may_hold_infinity(kept_bytes):
+                    floats = np.frombuffer(kept_bytes, np.float32)
+                    return cls(floats if samples.ndim == 1 else floats.reshape(samples.shape), sample_rate, start_s)
         buffer = cls.of(samples, sample_rate, start_s=start_s)
         if not np.may_share_memory(buffer._given, samples):
             return buffer
@@ -220,3 +233,9 @@ def _mean(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         total += samples[:, channel]
     total /= np.float32(channels)
     return total
+
+
+def _may_hold_infinity(floats: bytes) -> bool:
+    """Whether a float32 among them may be NaN or infinite: all but the largest exponents say that it is not."""
+    top = floats[_TOP_BYTE]
+    return _LARGEST[0] in top or _LARGEST[1] in top

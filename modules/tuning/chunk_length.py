@@ -5,7 +5,7 @@ import math
 from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
-from modules.tuning.view import Turn, View
+from modules.tuning.view import MIN_GAIN, Turn, View
 
 _GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.80
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
@@ -19,11 +19,8 @@ _STALE_S = 10.0
 _PLENTY_S = 10.0
 """A shorter length is gone back to when it would have been enough for so long."""
 
-_MIN_GAIN, _MIN_GAIN_SHORTER = 1.03, 1.10
-"""What another length must carry more to be worth a move when none is enough.
-
-More for a shorter one: it costs at least as much per second of audio unless something like a cache is at its end.
-"""
+_GAIN_LONGER = 1.06
+"""What a longer length must carry more to be gone to when none is enough; below `MIN_GAIN` it is left again."""
 
 
 class LengthKnob:
@@ -91,12 +88,19 @@ class LengthKnob:
         if view.is_lasting and (again_s := self._again(view, useful)) is not None:
             sentence = f"{_carried(view, now, load)}, but chunks are late; chunks of {again_s:g} s are tried again"
             return Turn(Knob.CHUNK, again_s, sentence, is_urgent=True)
-        best = max(useful, key=view.capacity_s, default=now)
-        gain = _MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
-        least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
-        if best is now or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
+        return self._best(view, now, useful, load)
+
+    def _best(self, view: View, now: LengthCost, useful: list[LengthCost], load: float) -> Turn | None:
+        """The shortest length that carries about as much as any: a longer one that does not pay was a try in vain."""
+        most_s = max(map(view.capacity_s, useful), default=0.0)
+        best = next((cost for cost in useful if MIN_GAIN * view.capacity_s(cost) >= most_s), now)
+        if best.chunk_s > now.chunk_s and view.is_useful(now):
+            gone_s = view.now_s - self._left_s.get(best.chunk_s, -math.inf)
+            if view.capacity_s(best) < _GAIN_LONGER * view.capacity_s(now) or gone_s < _STALE_S:
+                return None
+        if best is now or (not view.is_useful(now) and view.capacity_s(best) < view.wanted_s):  # type: ignore[operator] # as above
             return None
-        return self._to(view, best, load, is_urgent=is_urgent)
+        return self._to(view, best, load, is_urgent=True)
 
     def _shorter(self, view: View, now: LengthCost) -> Turn | None:
         """The shortest length that would have been enough for a while: what swings would soon need the longer one."""

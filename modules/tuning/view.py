@@ -11,6 +11,9 @@ from modules.tuning.plan import Knob, Move, Observation, Plan
 UNSETTLED_S = 2.0
 """For so long late chunks are put down to batches that still grow, and to what waits from before."""
 
+MIN_GAIN = 1.03
+"""What another chunk length must carry more to be worth anything."""
+
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 
@@ -55,18 +58,25 @@ class View:
     def untried_s(self) -> float | None:
         """A longer length than all whose cost is known, with calls that are likely to be short enough.
 
-        The shortest that should carry what is wanted if a chunk's cost grows with the root of its length, half way
-        between staying as it is and growing in proportion; else the longest.
+        The shortest that should carry what is wanted, else the longest; none that should carry no more than what is
+        known. What it should carry is told by the line through the two longest known; while one is all, a chunk's cost
+        is taken to grow with the root of its length, half way between staying as it is and growing in proportion.
         """
         now = self.cost(self.plan.chunk_s)
         longest = max(self.seen.lengths, key=lambda cost: cost.chunk_s, default=None)
         if now is None or longest is None or not (longest is now or self.is_useful(longest)):
             return None
         longer = [length_s for length_s in self.lengths_s if length_s > longest.chunk_s]
-        growths = {length_s: math.sqrt(length_s / now.chunk_s) for length_s in longer}
-        likely = [length_s for length_s in longer if now.busy_s * growths[length_s] <= self._max_call_s(length_s)]
+        growths = {length_s: self._growth(now, length_s) for length_s in longer}
+        gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
+        least = MIN_GAIN * max(self.capacity_s(cost) for cost in self.seen.lengths) / self.capacity_s(now)
+        likely = [
+            length_s
+            for length_s in longer
+            if now.busy_s * growths[length_s] <= self._max_call_s(length_s) and gains[length_s] >= least
+        ]
         load = (self.wanted_s or 0.0) / self.capacity_s(now)
-        return next((length_s for length_s in likely if growths[length_s] > load), likely[-1] if likely else None)
+        return next((length_s for length_s in likely if gains[length_s] > load), likely[-1] if likely else None)
 
     @property
     def now_s(self) -> float:
@@ -92,6 +102,14 @@ class View:
         """Whether the deadline allows chunks of that length."""
         slack = _SLACK if cost.chunk_s == self.plan.chunk_s else 1.0
         return cost.call_s <= slack * self._max_call_s(cost.chunk_s)
+
+    def _growth(self, now: LengthCost, length_s: float) -> float:
+        """How many times as much as one of now a chunk of that length is likely to cost a worker."""
+        if len(self.seen.lengths) == 1:
+            return math.sqrt(length_s / now.chunk_s)
+        before, last = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)[-2:]
+        slope = max(0.0, (last.busy_s - before.busy_s) / (last.chunk_s - before.chunk_s))
+        return (last.busy_s + slope * (length_s - last.chunk_s)) / now.busy_s
 
     def _max_call_s(self, chunk_s: float) -> float:
         return CostLimits.of(self.target_s, workers=self.plan.workers).for_period(chunk_s).max_service_s

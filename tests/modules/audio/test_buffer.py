@@ -145,3 +145,21 @@ def test_buffers_with_a_gap_between_them_join_at_the_place_of_the_last() -> None
     after = AudioBuffer(np.zeros(100, np.float32), 100, start_s=4.0)
     assert AudioBuffer.joined([before, after]).end_s == pytest.approx(5.0)
     assert AudioBuffer.joined([before, after.placed(1.0)]).start_s == 0.0
+
+
+@given(
+    st.lists(st.floats(width=32) | st.sampled_from([np.inf, -np.inf, np.nan, 3e38, -3e38, 1.7e38]), max_size=40),
+    st.booleans(),
+)
+def test_a_copy_is_refused_exactly_where_a_sample_is_not_finite(values: list[float], is_stereo: bool) -> None:  # noqa: FBT001 - drawn
+    """However it is checked; and it shares no memory with what was given."""
+    samples = np.array(values, np.float32)
+    samples = np.stack([samples, samples[::-1]], axis=1) if is_stereo else samples
+    if not np.isfinite(samples).all():
+        with pytest.raises(AudioError, match="NaN or infinite"):
+            AudioBuffer.copied(samples, 8_000)
+        return
+    kept = AudioBuffer.copied(samples, 8_000).samples
+    assert np.array_equal(kept, samples)
+    assert kept.shape == samples.shape
+    assert not np.may_share_memory(kept, samples)

@@ -1,0 +1,63 @@
+"""Longer chunks are tried when the load asks for it, and kept only when they carry more."""
+
+import random
+
+import pytest
+
+from modules.batching.live_chunks import LengthCost
+from modules.monitoring.targets import PerformanceTarget
+from modules.tuning.controller import Controller
+from modules.tuning.plan import Knob, Limits, LoadSeen, Observation, Plan, ResourcesSeen
+
+LOOK_S, STREAMS, LENGTHS_S = 0.25, 19, (0.2, 0.4, 0.8)
+
+
+def lengths_used(
+    costs: dict[float, float], *, noise: float = 0.0, until_s: float = 40.0, late: int = 0
+) -> list[tuple[float, float]]:
+    """When which length was gone to, under a load of 19 streams; the cost of a length is known once it was in force.
+
+    `costs` are seconds of a worker a chunk, of which two workers have plenty or not; each look sees the cost of the
+    length in force with that much noise.
+    """
+    chance = random.Random(1)
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 2, 100))
+    known: dict[float, LengthCost] = {}
+    went = []
+    for number in range(round(until_s / LOOK_S)):
+        at_s, length_s = number * LOOK_S, governor.plan.chunk_s
+        busy_s = costs[length_s] * (1 + noise * chance.uniform(-1, 1))
+        known[length_s] = LengthCost(length_s, busy_s, busy_s, busy_s)
+        seen = LoadSeen(STREAMS, STREAMS, float(STREAMS), 500, 500 - late, 0.0)
+        made = governor.decide(
+            Observation(at_s, seen, ResourcesSeen(cpus=2.0), tuple(known[each] for each in sorted(known)))
+        )
+        went += [(at_s, move.after) for move in made.moves if move.knob is Knob.CHUNK]
+    return went
+
+
+def test_a_longer_length_that_carries_no_more_is_left_at_once() -> None:
+    """It was a try; half as long again would be one in vain, and is not made."""
+    went = lengths_used({0.2: 0.02, 0.4: 0.04, 0.8: 0.08})
+    assert [length_s for _, length_s in went] == [0.4, 0.2]
+    assert went[1][0] - went[0][0] <= 2 * LOOK_S
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.05])
+def test_what_is_only_noise_turns_the_length_once_forth_and_back_in_ten_seconds(noise: float) -> None:
+    """Costs that vary by a few percent do not move it on and on."""
+    went = lengths_used({0.2: 0.02, 0.4: 0.04, 0.8: 0.08}, noise=noise)
+    moments = [at_s for at_s, _ in went]
+    assert went[-1][1] == 0.2
+    assert all(later - earlier > 10.0 for earlier, later in zip(moments, moments[2:], strict=False))
+
+
+def test_a_longer_length_that_carries_more_is_kept() -> None:
+    """As long as the load asks for it."""
+    assert [length_s for _, length_s in lengths_used({0.2: 0.02, 0.4: 0.03, 0.8: 0.05})] == [0.4]
+
+
+def test_one_that_carries_a_little_more_is_followed_by_one_that_should_carry_enough() -> None:
+    """What is tried next is told by the line through what is known."""
+    went = lengths_used({0.2: 0.0225, 0.4: 0.040, 0.8: 0.075})
+    assert [length_s for _, length_s in went][:2] == [0.4, 0.8]
