@@ -42,12 +42,13 @@ class Event:
 class Wish:
     """How Onbeat is run: with what settings, frozen from when on, and what becomes of samples it cannot serve.
 
-    `folder` has recordings that are processed beside the streams, over and over. Pieces count that are due after
-    `count_from_s`.
+    With `cap`, nothing is decided at all: calls have that many chunks at most. `folder` has recordings that are
+    processed beside the streams, over and over. Pieces count that are due after `count_from_s`.
     """
 
     frozen_from_s: float | None = None
     chunk_s: float | None = None
+    cap: int | None = None
     workers: int | None = 2
     overload: str = "drop_oldest"
     folder: tuple[Path, ...] = ()
@@ -98,7 +99,8 @@ class Rig:
             ) as carrier,
         ):
             beside = asyncio.create_task(process_for_ever(processor, wish.folder)) if wish.folder else None
-            frozen = [] if wish.frozen_from_s is None else [Event(wish.frozen_from_s, lambda: freeze(processor))]
+            frozen_s = wish.frozen_from_s if wish.cap is None else 0.0
+            frozen = [] if frozen_s is None else [Event(frozen_s, lambda: freeze(processor, cap=wish.cap))]
             trial = await _tried(carrier, schedule, book, [*events, *frozen], from_s=wish.count_from_s)
             if beside is not None:
                 beside.cancel()
@@ -139,12 +141,20 @@ def rig() -> Iterator[Rig]:
         yield Rig(Path(folder))
 
 
-def freeze(processor: AsyncAudioProcessor) -> None:
-    """The plan and the batch caps stay as they are from now on: what the governor does is then seen by its absence."""
+def freeze(processor: AsyncAudioProcessor, *, cap: int | None = None) -> None:
+    """The plan and the batch caps stay as they are from now on: what the governor does is then seen by its absence.
+
+    With `cap`, all caps are that.
+    """
     live = processor._live  # noqa: SLF001 - the engine has no such switch: nobody but a benchmark wants it
     assert live is not None
     live._governing.cancel()  # noqa: SLF001 - as above
-    live._dispatch.replan = lambda: None  # type: ignore[method-assign] # noqa: SLF001 - as above
+    dispatch = live._dispatch  # noqa: SLF001 - as above
+    if cap is None:
+        dispatch.replan = lambda: None  # type: ignore[method-assign]
+    else:
+        dispatch._cap = lambda *_: cap  # type: ignore[method-assign] # noqa: SLF001 - as above
+        dispatch.replan()
 
 
 async def process_for_ever(processor: AsyncAudioProcessor, paths: Sequence[Path]) -> None:

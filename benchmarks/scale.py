@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from benchmarks.live_trials import Ran, Rig
-from benchmarks.plain_sides import Plain
+from benchmarks.live_trials import Ran, Rig, Wish
 from benchmarks.stairs import Stairs
 from benchmarks.workloads import TARGET_S, chunks_per_s
 from engine.bench.capacity import is_carried
 from engine.bench.trial import Trial
 from modules.measuring.schedules import drawn
 from modules.simulation.arrivals import PIECE_S
+from modules.simulation.scenarios import Static
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +101,19 @@ class Stand:
         return climbs
 
     @cached_property
-    def static(self) -> dict[Plain, float]:
-        """What each static setting of the grid carries, as a share of the bare calls; a guess where nothing climbs."""
-        settings = [Plain(cap=cap, pieces=pieces) for pieces in self.scale.pieces for cap in self.scale.caps]
+    def static(self) -> dict[Static, float]:
+        """What Onbeat carries with each static setting of the grid, nothing decided, as a share of the bare calls.
+
+        A guess where nothing climbs.
+        """
+        settings = [Static(cap, PIECE_S * pieces) for pieces in self.scale.pieces for cap in self.scale.caps]
         if not self.scale.climbs:
             return {settings[0]: _GUESS}
-        climbs = self.climb({str(each): partial(self.run_plain, each) for each in settings})
+        climbs = self.climb({str(each): partial(self.run_static, each) for each in settings})
         return {each: climbs[str(each)].stairs.end for each in settings}
 
     @property
-    def best_static(self) -> Plain:
+    def best_static(self) -> Static:
         """The static setting that carries most."""
         return max(self.static, key=self.static.__getitem__)
 
@@ -119,9 +122,10 @@ class Stand:
         """The streams that the best static setting carries, at least one."""
         return max(1, round(self.static[self.best_static] * self.bound))
 
-    def run_plain(self, settings: Plain, streams: int, seed: int) -> Ran:
-        """A trial of a plain side."""
-        return self.rig.plain(drawn("steady", streams, self.scale.trial_s, seed=seed), settings)
+    def run_static(self, setting: Static, streams: int, seed: int) -> Ran:
+        """A trial of Onbeat with that setting, whatever comes."""
+        schedule = drawn("steady", streams, self.scale.trial_s, seed=seed)
+        return self.rig.onbeat(schedule, Wish(chunk_s=setting.chunk_s, cap=setting.cap))
 
     def streams(self, load: float) -> int:
         """So many are that share of what is carried."""

@@ -36,16 +36,17 @@ def single_stream(stand: Stand) -> ScenarioResult:
 def multi_stream(stand: Stand) -> ScenarioResult:
     """Fixed cadence: the most streams on time, by side, and their latency at a load that most of them carry."""
     begun_s = time.perf_counter()
-    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, "thread pool", "one call at a time"]}.get(
+    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, PLAIN, "thread pool"]}.get(
         stand.scale.name, [ONBEAT, *SIDES]
     )
     turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best static setting")
     question = f"How many streams are carried at p99 under {TARGET_MS:g} ms?"
     if not stand.scale.climbs:
         return turns.result("multi_stream", question, begun_s)
-    best = f"best static setting: {stand.best_static}"
+    static = stand.best_static
+    best = f"best static setting: calls of {static.cap}, chunks of {static.chunk_s:g} s"
     climbs = stand.climb(
-        {name: partial(_climbing, stand, name) for name in names} | {best: partial(stand.run_plain, stand.best_static)}
+        {name: partial(_climbing, stand, name) for name in names} | {best: partial(stand.run_static, static)}
     )
     return _climbed(stand, climbs, best, turns.result("multi_stream", question, begun_s, _shares(stand, climbs)))
 

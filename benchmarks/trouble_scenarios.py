@@ -35,7 +35,10 @@ OVERLOAD_SHARE, BEFORE = 0.3, 0.6
 """Overload begins then, in shares of a scene, after so much of what is carried."""
 
 BURST_S = 2.0
-QUOTA_CPUS = 0.6
+QUOTA_CPUS, QUOTA_LOAD = 0.6, 0.4
+QUOTA_SCENE_S, QUOTA_KNOWN = 14.0, 0.6
+"""By that share of it the quota has been seen, which is looked for every few seconds, and sizing has followed."""
+
 NEVER_S = 999.0
 """In the place of a recovery that did not come before the end."""
 
@@ -164,12 +167,12 @@ def quota(stand: Stand) -> ScenarioResult:
     """A CPU quota that begins with the trial."""
     begun_s = time.perf_counter()
     question = f"Does sizing follow a quota of {QUOTA_CPUS:g} CPUs?"
-    seconds = max(stand.scale.scene_s, 4.0)
-    schedule = drawn("steady", max(1, round(0.6 * QUOTA_CPUS / 2 * stand.carried)), seconds, seed=1)
+    seconds = max(stand.scale.scene_s, QUOTA_SCENE_S) if stand.scale.climbs else stand.scale.scene_s
+    schedule = drawn("steady", max(1, round(QUOTA_LOAD * QUOTA_CPUS / 2 * stand.carried)), seconds, seed=1)
     counts: list[tuple[int, int]] = []
     try:
         with QuotaGroup(QUOTA_CPUS) as group:
-            note = Event(0.6 * seconds, lambda: counts.append(group.periods()))
+            note = Event(QUOTA_KNOWN * seconds, lambda: counts.append(group.periods()))
             ran = stand.rig.onbeat(schedule, Wish(workers=None), [Event(0.05, group.join), note])
             counts.append(group.periods())
     except NoGroup as reason:

@@ -30,6 +30,9 @@ LOOK_S = 0.25
 TICK_S = 1.0
 """Between two readings of the machine's resources, and two ticks of the monitor."""
 
+LIMITS_S = 4.0
+"""Between two looks for limits that were set while the process runs: a quota overdrawn holds everything up."""
+
 UNIQUE_SET_S = 3.0
 """Between two readings of the unique set, for which the kernel walks all page tables."""
 
@@ -100,7 +103,7 @@ class Governor:
         self._controller = controller
         self._observer = observer or Unobserved()
         self._clock = clock
-        self._sampler = ResourceSampler(unique_set_period_s=UNIQUE_SET_S)
+        self._sampler = ResourceSampler(limits_period_s=LIMITS_S, unique_set_period_s=UNIQUE_SET_S)
         self._sample = ResourceSample()
         self._sentences: deque[str] = deque(maxlen=_SENTENCES)
         self._rungs: tuple[str, ...] = ()
