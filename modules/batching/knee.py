@@ -13,7 +13,7 @@ from modules.batching.size_class import SIZES, class_of
 KNEE_SHARE = 0.97
 """Share of the best throughput that the knee reaches."""
 
-_STAY_SHARE, _DOWN_SHARE = 0.97, 0.995  # hysteresis: the knee grows below the one, shrinks where less gives the other
+_STAY_SHARE, _DOWN_SHARE = 0.97, 1.02  # hysteresis: the knee grows below the one, shrinks where less gives the other
 _WORTH_TRYING = 1.02  # expected gain of doubling
 _WORSE = 1.03  # a size this much below the best is past it
 _SURE_CALLS = 4 * MIN_CALLS
@@ -107,7 +107,10 @@ class KneeFinder:
             return self._number  # where similar calls have theirs; calls that large have not come yet
         best = max(rates.values())
         if rates.get(self._number, 0.0) >= _STAY_SHARE * best:
-            return min((n for n in rates if n < self._number and rates[n] >= _DOWN_SHARE * best), default=self._number)
+            return min(
+                (n for n in rates if n < self._number and rates[n] >= _DOWN_SHARE * rates[self._number]),
+                default=self._number,
+            )
         return min(number for number in rates if rates[number] >= KNEE_SHARE * best)
 
     def _next(self, costs: BatchCosts, limits: CallLimits) -> int | None:

@@ -5,7 +5,7 @@ import math
 from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
-from modules.tuning.view import MIN_GAIN, Turn, View
+from modules.tuning.view import GAIN_LONGER, MIN_GAIN, Turn, View
 
 _GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.80
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
@@ -16,11 +16,11 @@ _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
 _STALE_S = 10.0
 """After so long the cost of a length that is not in use is no reason any more not to try it."""
 
+_FIRST_HOLD_S, _MAX_HOLD_S = 20.0, 120.0
+"""For so long a length that was tried in vain is not gone to again, for twice as long after the next time."""
+
 _PLENTY_S = 10.0
 """A shorter length is gone back to when it would have been enough for so long."""
-
-_GAIN_LONGER = 1.06
-"""What a longer length must carry more to be gone to when none is enough; below `MIN_GAIN` it is left again."""
 
 
 class LengthKnob:
@@ -35,6 +35,7 @@ class LengthKnob:
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
         self._left_s: dict[float, float] = {}
+        self._held: dict[float, tuple[float, float]] = {}  # until when a length is, and for how long
         self._lacked_s: dict[float, float] = {}  # when a shorter length would not have been enough
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
 
@@ -58,6 +59,9 @@ class LengthKnob:
         self._left_s[view.plan.chunk_s] = view.now_s
         if turn.after > view.plan.chunk_s:
             self._lacked_s[view.plan.chunk_s] = view.now_s
+        elif turn.is_urgent:  # the longer one was tried in vain
+            hold_s = min(_MAX_HOLD_S, 2 * self._held.get(view.plan.chunk_s, (0.0, _FIRST_HOLD_S / 2))[1])
+            self._held[view.plan.chunk_s] = (view.now_s + hold_s, hold_s)
 
     def _is_pressed(self, view: View, load: float) -> bool:
         """Whether more is sent than is carried, for a while now: then larger batches would have come."""
@@ -95,8 +99,8 @@ class LengthKnob:
         most_s = max(map(view.capacity_s, useful), default=0.0)
         best = next((cost for cost in useful if MIN_GAIN * view.capacity_s(cost) >= most_s), now)
         if best.chunk_s > now.chunk_s and view.is_useful(now):
-            gone_s = view.now_s - self._left_s.get(best.chunk_s, -math.inf)
-            if view.capacity_s(best) < _GAIN_LONGER * view.capacity_s(now) or gone_s < _STALE_S:
+            held_until_s, _ = self._held.get(best.chunk_s, (-math.inf, 0.0))
+            if view.capacity_s(best) < GAIN_LONGER * view.capacity_s(now) or view.now_s < held_until_s:
                 return None
         if best is now or (not view.is_useful(now) and view.capacity_s(best) < view.wanted_s):  # type: ignore[operator] # as above
             return None

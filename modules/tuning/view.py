@@ -11,8 +11,8 @@ from modules.tuning.plan import Knob, Move, Observation, Plan
 UNSETTLED_S = 2.0
 """For so long late chunks are put down to batches that still grow, and to what waits from before."""
 
-MIN_GAIN = 1.03
-"""What another chunk length must carry more to be worth anything."""
+MIN_GAIN, GAIN_LONGER = 1.03, 1.06
+"""What a longer chunk length must carry more to be kept, and to be gone to: between them lies the noise."""
 
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
@@ -69,7 +69,7 @@ class View:
         longer = [length_s for length_s in self.lengths_s if length_s > longest.chunk_s]
         growths = {length_s: self._growth(now, length_s) for length_s in longer}
         gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
-        least = MIN_GAIN * max(self.capacity_s(cost) for cost in self.seen.lengths) / self.capacity_s(now)
+        least = GAIN_LONGER * max(self.capacity_s(cost) for cost in self.seen.lengths) / self.capacity_s(now)
         likely = [
             length_s
             for length_s in longer
