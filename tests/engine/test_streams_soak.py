@@ -5,10 +5,12 @@ import random
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
 import numpy as np
 import pytest
+import soundfile
 
 from engine import AsyncAudioProcessor, AudioBuffer, BatchProcessingConfig
 from engine.stream import LiveStream
@@ -129,6 +131,42 @@ async def test_10_000_streams_cancelled_at_random_points_leave_nothing() -> None
         assert len(processor._live.streams._shared) <= 1
         assert len(asyncio.all_tasks()) == tasks_before
         assert own_threads() == threads
+        assert growth <= 0.05
+
+
+async def test_2_000_streams_with_a_recogniser_cancelled_at_random_points_leave_nothing(shared: Path) -> None:
+    """Vosk's own memory included, which only the allocator knows of."""
+    chance = random.Random(3)
+    config = CONFIG.model_copy(update={"asr": "vosk", "vosk_model": shared / "models" / "vosk-digits-en"})
+    samples, rate = soundfile.read(shared / "strings" / "digits_01_jackson.flac", dtype="int16")
+    after_warm_up = 0
+    async with AsyncAudioProcessor(config) as processor:
+        tasks_before = len(asyncio.all_tasks())
+
+        async def one() -> None:
+            with anyio.move_on_after(chance.random() * 0.5):
+                async with processor.open_stream(rate) as stream:
+                    start = chance.randrange(len(samples) // 2)
+                    for piece in range(chance.randrange(10)):
+                        at = start + piece * rate // 5
+                        await stream.push(samples[at : at + rate // 5])
+                    if chance.random() < 0.5:
+                        stream.end_input()
+                    async for _ in stream:
+                        pass
+
+        for batch in range(40):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(50):
+                    tasks.start_soon(one)
+            if batch == 9:
+                after_warm_up = unique_set_bytes()
+        growth = unique_set_bytes() / after_warm_up - 1
+        print(f"\n2,000 of Vosk cancelled; {after_warm_up / 1e6:.1f} MB after 500, {growth:+.2%} after all")  # noqa: T201
+        assert processor._workers.is_idle
+        assert processor._live is not None
+        assert processor._live.streams.open_now == 0
+        assert len(asyncio.all_tasks()) == tasks_before
         assert growth <= 0.05
 
 
