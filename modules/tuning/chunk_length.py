@@ -7,7 +7,7 @@ from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import GAIN_LONGER, MIN_GAIN, Turn, View
 
-_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.80
+_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.83
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
 
 _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75

