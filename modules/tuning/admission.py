@@ -36,6 +36,9 @@ _STEP = 0.05
 _FIRST_HOLD_S, _MAX_HOLD_S = 8.0, 120.0
 _PROBED_S = 2.0
 
+_CLEAN_S = 3.0
+"""Nothing late for so long shows that there is room, where streams are so few that a p99 would take minutes to show."""
+
 
 class StreamsKnob:
     """Suspends at once down to what the capacity at the knee carries, lets back 5 % at a time, and reverts exactly."""
@@ -98,11 +101,13 @@ class StreamsKnob:
     def _let_back(self, view: View, fitting: float, admitted: int) -> Turn | None:
         """More of the suspended streams, when those served are on time and there is room."""
         streams = view.seen.load.streams
-        if view.is_late or not view.is_kept or view.now_s - self._moved_s < _PROBED_S:
+        if view.is_late or view.now_s - self._moved_s < _PROBED_S:
             return None
-        if streams <= _FREE_LOAD * fitting:
+        if streams <= _FREE_LOAD * fitting and (view.is_kept or view.clean_for_s >= _CLEAN_S):
             sentence = f"{streams} streams are open and {fitting:.4g} could be carried: all are served again"
             return Turn(Knob.STREAMS, self._most, sentence)
+        if not view.is_kept:
+            return None
         room = math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting)
         more = min(room, admitted + max(1, math.floor(_STEP * admitted)), streams)
         if more <= admitted or view.now_s < self._hold_until_s:

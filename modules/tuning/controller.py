@@ -54,6 +54,7 @@ class Controller:
         self._seen_s: float | None = None
         self._admitted: deque[int] = deque(maxlen=_OPENING_LOOKS)
         self._late_since_s: float | None = None
+        self._missed_s = -math.inf
         self._ordinary_s = -math.inf
         self._moved: dict[Knob, tuple[float, bool]] = {}  # when, and whether upwards
         self._knobs: Sequence[_TurningKnob] = (
@@ -87,6 +88,8 @@ class Controller:
         load, since_s = seen.load, self._seen_s
         self._learn_of_streams(load, over_s=0.0 if since_s is None else seen.now_s - since_s)
         self._on_time.observe(chunks=load.chunks, on_time=load.on_time)
+        if load.on_time < load.chunks:
+            self._missed_s = seen.now_s
         self._lately.append((seen.now_s, load.chunks, load.chunks - load.on_time))
         while self._lately[0][0] <= seen.now_s - self._limits.period_s:
             self._lately.popleft()
@@ -124,6 +127,7 @@ class Controller:
             miss_share=miss_share,
             is_late=is_late,
             is_kept=self._on_time.is_kept,
+            clean_for_s=seen.now_s - self._missed_s,
             late_for_s=0.0 if self._late_since_s is None else seen.now_s - self._late_since_s,
         )
 

@@ -96,6 +96,15 @@ def test_suspended_streams_come_back_when_there_is_room() -> None:
     assert governor.plan.partials
 
 
+def test_a_few_suspended_streams_come_back_before_a_p99_can_be_shown() -> None:
+    """So few chunks show nothing for half a minute; that there is room twice over, and none was late, is enough."""
+    governor = controller()
+    looks(governor, load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
+    few = LoadSeen(10, 10, 10.0, 3, 3, 0.0)
+    looks(governor, few, from_s=4.0, until_s=14.0)
+    assert governor.plan.max_streams == LIMITS.max_streams
+
+
 def test_another_number_of_cpus_is_followed_at_once() -> None:
     """Whole CPUs, at least one worker, never more than a person allows."""
     governor = controller(limits=replace(LIMITS, max_workers=6))
