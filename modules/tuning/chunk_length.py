@@ -5,7 +5,7 @@ import math
 from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
-from modules.tuning.view import GAIN_LONGER, MIN_GAIN, Turn, View
+from modules.tuning.view import MIN_GAIN, Turn, View
 
 _GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.83
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
@@ -15,6 +15,14 @@ _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
 
 _STALE_S = 10.0
 """After so long the cost of a length that is not in use is no reason any more not to try it."""
+
+_MIN_GAIN_SHORTER = 1.10
+"""What a shorter length must carry more when none is enough: it costs at least as much per second of audio, unless
+something like a cache is at its end."""
+
+_TRY_S, _FULL = 3.0, 0.95
+"""For so long after going to a longer length it is a try, in vain if it carries no more than a shorter one that is
+filled to at most that much: speakers wait less with the shorter one."""
 
 _FIRST_HOLD_S, _MAX_HOLD_S = 20.0, 120.0
 """For so long a length that was tried in vain is not gone to again, for twice as long after the next time."""
@@ -35,6 +43,7 @@ class LengthKnob:
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
         self._left_s: dict[float, float] = {}
+        self._lengthened_s = -math.inf
         self._held: dict[float, tuple[float, float]] = {}  # until when a length is, and for how long
         self._lacked_s: dict[float, float] = {}  # when a shorter length would not have been enough
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
@@ -58,7 +67,7 @@ class LengthKnob:
         """It was turned; how dear the length left is, will soon be out of date."""
         self._left_s[view.plan.chunk_s] = view.now_s
         if turn.after > view.plan.chunk_s:
-            self._lacked_s[view.plan.chunk_s] = view.now_s
+            self._lacked_s[view.plan.chunk_s] = self._lengthened_s = view.now_s
         elif turn.is_urgent:  # the longer one was tried in vain
             hold_s = min(_MAX_HOLD_S, 2 * self._held.get(view.plan.chunk_s, (0.0, _FIRST_HOLD_S / 2))[1])
             self._held[view.plan.chunk_s] = (view.now_s + hold_s, hold_s)
@@ -95,16 +104,31 @@ class LengthKnob:
         return self._best(view, now, useful, load)
 
     def _best(self, view: View, now: LengthCost, useful: list[LengthCost], load: float) -> Turn | None:
-        """The shortest length that carries about as much as any: a longer one that does not pay was a try in vain."""
-        most_s = max(map(view.capacity_s, useful), default=0.0)
-        best = next((cost for cost in useful if MIN_GAIN * view.capacity_s(cost) >= most_s), now)
-        if best.chunk_s > now.chunk_s and view.is_useful(now):
-            held_until_s, _ = self._held.get(best.chunk_s, (-math.inf, 0.0))
-            if view.capacity_s(best) < GAIN_LONGER * view.capacity_s(now) or view.now_s < held_until_s:
-                return None
-        if best is now or (not view.is_useful(now) and view.capacity_s(best) < view.wanted_s):  # type: ignore[operator] # as above
+        """The one before a longer one that was tried in vain; else the one that carries most, if it is worth a move."""
+        if (before := self._before_vain(view, now, useful)) is not None:
+            return self._to(view, before, load, is_urgent=True)
+        best = max(useful, key=view.capacity_s, default=now)
+        gain = MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
+        least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
+        is_held = view.is_useful(now) and view.now_s < self._held.get(best.chunk_s, (-math.inf, 0.0))[0]
+        if best is now or is_held or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
             return None
-        return self._to(view, best, load, is_urgent=True)
+        return self._to(view, best, load, is_urgent=Rung.LENGTHEN in view.rungs or load > 1)
+
+    def _before_vain(self, view: View, now: LengthCost, useful: list[LengthCost]) -> LengthCost | None:
+        """The shortest that carries about as much as one just gone to, and enough; later its cost is out of date."""
+        if view.now_s - self._lengthened_s > _TRY_S:
+            return None
+        return next(
+            (
+                cost
+                for cost in useful
+                if cost.chunk_s < now.chunk_s
+                and MIN_GAIN * view.capacity_s(cost) >= view.capacity_s(now)
+                and view.wanted_s <= _FULL * view.capacity_s(cost)  # type: ignore[operator] # as above
+            ),
+            None,
+        )
 
     def _shorter(self, view: View, now: LengthCost) -> Turn | None:
         """The shortest length that would have been enough for a while: what swings would soon need the longer one."""
