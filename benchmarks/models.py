@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.model_loops import bare, bare_defaults, bare_loop, best_of, in_rounds, on_workers, paced_cpu_ms
 from benchmarks.model_material import Subject, encoder, subjects
 from benchmarks.model_variants import variants
-from engine.flow import PULL_S
+from engine.speech_search import PULL_S
 from modules.models.model_bench import cost_of, knee
 from modules.models.onnx import OnnxModel
 from modules.models.shapes import ShapeClasses

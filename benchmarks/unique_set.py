@@ -22,9 +22,10 @@ import soxr
 
 from benchmarks.material import NoMaterial, digit_strings, model
 from engine import BatchProcessingConfig
-from engine.flow import FlowParts, Milestones
+from engine.flow_parts import FlowParts, Milestones
 from engine.pipeline import build_pipeline
 from engine.recording import StoredRecording, transcribe
+from engine.speech_calls import SpeechCalls
 from engine.workers import WorkerThreads
 from modules.batching.chunks import ChunkSizer
 from modules.checkpoint import FinishedSegment
@@ -172,7 +173,8 @@ async def _first_segment_s(case: Case, path: Path) -> float:
     config = BatchProcessingConfig(asr="vosk" if folder else "none", vosk_model=folder, workers=WORKERS)
     async with WorkerThreads(WORKERS) as workers, anyio.create_task_group() as tasks:
         pipeline = await workers.run(lambda: build_pipeline(config, workers=WORKERS, version="benchmark"))
-        parts = FlowParts(pipeline, workers, anyio.Semaphore(WORKERS), ChunkSizer(), target_s=0.3)
+        speech = SpeechCalls(pipeline.segmenter)
+        parts = FlowParts(pipeline, workers, anyio.Semaphore(WORKERS), ChunkSizer(), target_s=0.3, speech=speech)
         found: list[float] = []
         started_s = time.perf_counter()
 

@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, replace
 
 from engine.config import BatchProcessingConfig
-from engine.flow import FlowParts
+from engine.flow_parts import FlowParts
 from engine.recording import Recording, transcribe
 from modules.audio.buffer import AudioBuffer
 from modules.audio.content_digest import content_digest

@@ -44,6 +44,7 @@ class Dispatch:
         """What calls have cost of late."""
         self._kinds: dict[HopKind, _Known] = {}
         self._max_folder_batches: int | None = None
+        self._folder_caps: dict[Hashable, int] = {}
 
     def called(self, times: CallTimes) -> None:
         """Learn from a call of these workers."""
@@ -83,9 +84,16 @@ class Dispatch:
             self._max_folder_batches = most
             self.replan()
 
+    def share_folder_calls(self, kind: Hashable, most: int) -> None:
+        """Let so many recordings share a call of that kind. They keep its length down themselves."""
+        self._folder_caps[kind] = most
+        self.replan()
+
     def replan(self) -> None:
         """Give the workers a plan made from what is known now."""
-        caps: dict[Hashable, int] = {kind: self._cap(kind, known) for kind, known in self._kinds.items()}
+        caps: dict[Hashable, int] = self._folder_caps | {
+            kind: self._cap(kind, known) for kind, known in self._kinds.items()
+        }
         expected: dict[Hashable, float] = {
             kind: self.costs.service_s(known.key, batch=caps[kind]) or 0.0 for kind, known in self._kinds.items()
         }

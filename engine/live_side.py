@@ -10,13 +10,15 @@ import anyio
 
 from engine.config import BatchProcessingConfig
 from engine.dispatch import Dispatch
-from engine.flow import FlowParts
+from engine.files_at_once import FilesAtOnce
+from engine.flow_parts import FlowParts, is_instant
 from engine.governor import DecisionObserver, Governed, Governor
 from engine.learnt_costs import LearntCosts
 from engine.memory import MemoryKeeper
 from engine.memory_sums import room_of
 from engine.pipeline import Pipeline
 from engine.recovery import recover_backends
+from engine.speech_calls import MAX_ROWS, SpeechCalls
 from engine.streams import Streams
 from engine.workers import WorkerThreads
 from modules.batching.chunks import ChunkSizer
@@ -100,13 +102,21 @@ class LiveSide:
     ) -> FlowParts:
         """What recordings share that are processed beside the streams."""
         config = pipeline.config
+        speech, slots = SpeechCalls(pipeline.segmenter), anyio.Semaphore(pipeline.max_sessions)
+        self._dispatch.share_folder_calls(speech, MAX_ROWS)
         return FlowParts(
             pipeline=pipeline,
             workers=workers,
-            slots=anyio.Semaphore(pipeline.max_sessions),
+            slots=slots,
             sizer=ChunkSizer(allowed_s=(config.chunk_s,)) if config.chunk_s else ChunkSizer(),
             target_s=config.p99_chunk_latency_ms / 1e3,
             has_live_streams=self.has_streams,
+            speech=speech,
+            files=FilesAtOnce(
+                workers.count,
+                is_held_up=lambda: self.has_streams() or bool(slots.statistics().tasks_waiting),
+                has_to_learn=not (speech.are_shared and is_instant(pipeline.recogniser)),
+            ),
             rest_share=self.rest_share,
             monitor=monitor,
             memory=memory,

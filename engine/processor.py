@@ -16,7 +16,7 @@ from engine.cached_results import cache_of, transcribe_once
 from engine.calls import Calls
 from engine.config import BatchProcessingConfig
 from engine.failures import first_error
-from engine.flow import FlowParts
+from engine.flow_parts import FlowParts
 from engine.frozen_garbage import frozen_garbage
 from engine.governor import DecisionObserver
 from engine.jobs.place import JobPlace, Start
@@ -70,7 +70,6 @@ class AsyncAudioProcessor:
         self._stages = stages
         self._cache: ResultCache | None = None
         self._workers = WorkerThreads(self._config.workers or worker_count(effective_cpus()))
-        self._files = anyio.Semaphore(self._workers.count)
         self._calls = Calls()
         self._jobs: set[FolderJob] = set()
         self._parts: FlowParts | None = None
@@ -164,7 +163,7 @@ class AsyncAudioProcessor:
         else:
             buffer = await self._workers.run(lambda: AudioBuffer.of(samples, sample_rate))
         with self._calls.one():
-            async with self._files:
+            async with parts.files:
                 return await self._transcribed("<samples>", buffer, RecordingInMemory(buffer), parts)
         raise _left()
 
@@ -175,7 +174,7 @@ class AsyncAudioProcessor:
         """
         parts = self._running()
         with self._calls.one():
-            async with self._files:
+            async with parts.files:
                 return await self._transcribed(name_of(source), source, StoredRecording(source), parts)
         raise _left()
 
@@ -239,7 +238,7 @@ class AsyncAudioProcessor:
         limits = ChildLimits(self._config.decode_memory_mb, self._config.decode_timeout_s, self._config.max_audio_s)
         children = DecodeChildren(limits)
         is_wary = isinstance(output, JobPlace) and bool(output.crash)
-        work = FolderWork(self._running(), self._files, children, __version__, on_hang, is_wary)
+        work = FolderWork(self._running(), children, __version__, on_hang, is_wary)
         with self._calls.one():
             job = work.job(request, output, observer or Unobserved())
             self._jobs.add(job)
@@ -267,13 +266,13 @@ class AsyncAudioProcessor:
                 transcribing = self._transcribed(name, source, StoredRecording(source), parts)
                 await send.send(await settled(name, transcribing))
             finally:
-                self._files.release()
+                parts.files.release()
 
         with send:
             with self._calls.one(), first_error():
                 async with anyio.create_task_group() as tasks:
                     for source in sources:
-                        await self._files.acquire()
+                        await parts.files.acquire()
                         tasks.start_soon(one, source)
                 return
             raise _left()

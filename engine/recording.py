@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 import anyio
 
-from engine.flow import BLOCK_S, Flow, FlowCounts, FlowParts, Milestones
+from engine.flow import Flow
+from engine.flow_parts import FlowCounts, FlowParts, Milestones
 from engine.pipeline import Pipeline
+from engine.speech_calls import BLOCK_S
 from modules.audio.buffer import AudioBuffer
 from modules.audio.decode import open_audio
 from modules.audio.decode_children import DecodeChildren

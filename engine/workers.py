@@ -16,7 +16,8 @@ from typing import Protocol, Self, TypeVar
 import anyio
 import anyio.to_thread
 
-from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Work, call_each, outcomes, value
+from engine.awaited_work import awaited
+from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Work, call_each, outcomes, untold, value
 from modules.batching.ready_queue import FOLDER, BatchPlan, ReadyQueue, Urgency
 from modules.tuning.quota_pace import QuotaPace
 
@@ -168,16 +169,8 @@ class WorkerThreads:
 
         With `is_folder` it has no deadline: it waits for idle time, and while folder work is paused.
         """
-        over = asyncio.get_running_loop().create_future()
         urgency = FOLDER_WORK if is_folder else Urgency(time.perf_counter() + PLAIN_DEADLINE_S)
-        work = Work(call_each, call, lambda _: None if over.done() else over.set_result(None), urgency, PLAIN)
-        self.submit(work)
-        try:
-            await over
-        except asyncio.CancelledError:
-            if not self.withdraw(work):
-                await _stopped(work, cancel)
-            raise
+        work = await awaited(self, Work(call_each, call, untold, urgency, PLAIN), cancel)
         result: Result = value(work.result)
         return result
 
@@ -282,15 +275,3 @@ def _claim(work: Work) -> bool:
     was_free = not work.is_claimed
     work.is_claimed = True
     return was_free
-
-
-async def _stopped(work: Work, cancel: Callable[[], None] | None) -> None:
-    """Tell running work to stop and wait until it has."""
-    if work.is_over:
-        return
-    over = anyio.Event()
-    work.told = lambda _: over.set()
-    if cancel is not None:
-        cancel()
-    with anyio.CancelScope(shield=True):
-        await over.wait()

@@ -9,8 +9,9 @@ import numpy as np
 import soundfile
 
 from engine.config import BatchProcessingConfig
-from engine.flow import FlowParts
+from engine.flow_parts import FlowParts
 from engine.pipeline import Pipeline
+from engine.speech_calls import SpeechCalls
 from engine.workers import Workers
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
@@ -82,6 +83,13 @@ class CountingSession:
         self._is_cancelled = True
 
 
+def expected(buffer: AudioBuffer) -> str:
+    """What the counting recogniser says of the buffer as one segment."""
+    session = CountingRecogniser().open()
+    session.feed(buffer)
+    return session.finish()[0].text
+
+
 class EverySecond:
     """A segmenter that makes each whole second a segment of its own. It is its own session."""
 
@@ -133,7 +141,9 @@ def parts_with(
         config=BatchProcessingConfig(),
         fingerprint="test",
     )
-    return FlowParts(pipeline, workers, anyio.Semaphore(sessions), ChunkSizer(), target_s=0.3)
+    return FlowParts(
+        pipeline, workers, anyio.Semaphore(sessions), ChunkSizer(), target_s=0.3, speech=SpeechCalls(pipeline.segmenter)
+    )
 
 
 def ramp(seconds: float, rate: int = RATE_HZ) -> AudioBuffer:

@@ -9,6 +9,7 @@ from functools import partial
 
 import anyio
 
+from engine.files_at_once import FilesAtOnce
 from engine.jobs.company import Company
 from engine.jobs.content import Content, ContentReading, check_unchanged
 from engine.jobs.groups import Entry, Groups
@@ -206,7 +207,7 @@ class Checkpoints:
 class _Slot:
     """A place among the files that are worked on, held or not."""
 
-    def __init__(self, files: anyio.Semaphore) -> None:
+    def __init__(self, files: FilesAtOnce) -> None:
         self._files = files
         self._is_held = False
 

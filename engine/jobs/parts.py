@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-import anyio
-
+from engine.files_at_once import FilesAtOnce
 from engine.jobs.place import JobPlace
 from engine.jobs.planned import Assignment
 from engine.jobs.record import RunFacts
@@ -35,5 +34,5 @@ class JobParts:
     output: JobOutput
     header: str
     observer: JobObserver
-    files: anyio.Semaphore = field(default_factory=lambda: anyio.Semaphore(MAX_IN_HAND))
+    files: FilesAtOnce = field(default_factory=lambda: FilesAtOnce(MAX_IN_HAND))
     books: Books | None = None

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import anyio
 
 from engine.failures import first_error
-from engine.flow import FlowParts, Milestones
+from engine.flow_parts import FlowParts, Milestones
 from engine.jobs.parts import Books, JobParts
 from engine.jobs.place import JobPlace
 from engine.jobs.planned import Assignment
@@ -34,10 +34,9 @@ OnHang: TypeAlias = Callable[[Path, float], None]
 
 @dataclass(frozen=True, slots=True)
 class FolderWork:
-    """What the jobs of one processor share: its stages, and how many files it works on at once."""
+    """What the jobs of one processor share: its stages and its workers."""
 
     parts: FlowParts
-    files: anyio.Semaphore
     children: DecodeChildren
     version: str
     on_hang: OnHang | None = None
@@ -52,7 +51,7 @@ class FolderWork:
         target = output.output if isinstance(output, JobPlace) else output
         header = header_json(version=self.version, fingerprint=self.parts.pipeline.fingerprint)
         return FolderJob(
-            request, JobParts(self._transcribe, self.parts.workers, target, header, observer, self.files, books)
+            request, JobParts(self._transcribe, self.parts.workers, target, header, observer, self.parts.files, books)
         )
 
     async def run(self, job: FolderJob) -> Summary:

@@ -47,10 +47,11 @@ class HopSession:
 
 @dataclass(frozen=True, slots=True)
 class HopCall:
-    """A payload of one stream, or `END`, on its way to a worker."""
+    """A payload of one stream, or `END`, on its way to a worker; the stream may end with a payload that `is_last`."""
 
     session: HopSession
     payload: object
+    is_last: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -120,11 +121,11 @@ class Hop:
             return [_in_sessions(call) for call in calls]
         rows = [_Row(call.session) for call in calls]
         for row, call in zip(rows, calls, strict=True):
-            self._guarded(row, lambda row=row, call=call: row.inputs.extend(_begun(row.session, call.payload)))
+            self._guarded(row, lambda row=row, call=call: row.inputs.extend(_begun(call)))
         while batch := [row for row in rows if self._is_wanted(row)]:
             self._share(batch)
         for row, call in zip(rows, calls, strict=True):
-            if call.payload is END and not row.failed:
+            if (call.is_last or call.payload is END) and not row.failed:
                 self._guarded(row, lambda row=row: row.outputs.extend(row.session.after.finish()))
         return [row.failed or row.outputs for row in rows]
 
@@ -213,13 +214,16 @@ def _hop(row: Sequence[AnyStage]) -> Hop:
 def _in_sessions(call: HopCall) -> list[Any] | Failed:
     """The outputs for a call where there is no shared stage."""
     try:
-        return _begun(call.session, call.payload)
+        return _begun(call)
     except Exception as error:  # noqa: BLE001 - a stage is the user's own code: its error belongs to its payload
         return Failed(error)
 
 
-def _begun(session: HopSession, payload: object) -> list[Any]:
-    return session.before.finish() if payload is END else session.before.feed(payload)
+def _begun(call: HopCall) -> list[Any]:
+    """What comes of a call before the shared stage, or of all of it where there is none."""
+    before = call.session.before
+    fed = [] if call.payload is END else before.feed(call.payload)
+    return [*fed, *before.finish()] if call.is_last or call.payload is END else fed
 
 
 def _as_many(given: Sequence[Any], payloads: Sequence[Any], what: str = "outputs") -> Sequence[Any]:

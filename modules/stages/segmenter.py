@@ -7,7 +7,8 @@ import numpy as np
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.batching.segments import SegmentCutter, SegmentRules, Stretch
-from modules.stages.fused import FusedSession, OneStream
+from modules.stages.alone import alone
+from modules.stages.fused import FusedSession
 from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, Heard, SileroDetector
 
 
@@ -27,13 +28,13 @@ class SpeechSegmenter:
 
     def __init__(self, detector: SileroDetector, rules: SegmentRules) -> None:
         """Detect with `detector`, cut by `rules`."""
-        self._detector = detector
         self.models = detector.models
-        self._cutting = SpeechCutting(rules)
+        self.stages = (WholeGrains(), detector, SpeechCutting(rules))
+        """What it consists of: streams that pass these in a hop share the detector's calls."""
 
     def open(self) -> FusedSession:
         """A session for one stream of mono audio at 16 kHz."""
-        return FusedSession([WholeGrains().open(), OneStream(self._detector), self._cutting.open()])
+        return alone(self.stages)
 
 
 class WholeGrains:
@@ -122,6 +123,8 @@ class SpeechTimes:
     """A `SessionStage` in a recogniser's place that says when somebody spoke and not what. It is its own session."""
 
     sample_rate = RATE_HZ
+    is_instant = True
+    """A way to a worker would take longer than what is done there."""
 
     def __init__(self) -> None:
         """Start with nothing heard."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.cached_results import transcribe_once
-from engine.flow import FlowParts
+from engine.flow_parts import FlowParts
 from engine.inline_workers import InlineWorkers
 from engine.recording import RecordingInMemory, StoredRecording
 from modules.audio.buffer import AudioBuffer

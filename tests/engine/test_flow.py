@@ -15,14 +15,7 @@ from engine.workers import WorkerThreads
 from modules.audio.buffer import AudioBuffer
 from modules.errors import DecodeError, ModelError
 from modules.stages.segmenter import SpeechTimes
-from tests.fakes import RATE_HZ, CountingRecogniser, EverySecond, parts_with, ramp
-
-
-def expected(buffer: AudioBuffer) -> str:
-    """What the counting recogniser says of the buffer as one segment."""
-    session = CountingRecogniser().open()
-    session.feed(buffer)
-    return session.finish()[0].text
+from tests.fakes import RATE_HZ, CountingRecogniser, EverySecond, expected, parts_with, ramp
 
 
 @settings(max_examples=25, deadline=None)

@@ -13,12 +13,11 @@ from engine.flow import Flow
 from engine.inline_workers import InlineWorkers
 from engine.memory import LOOKS_BETWEEN_TRIMS, MemoryKeeper, unlimited
 from engine.workers import WorkerThreads
-from modules.audio.buffer import AudioBuffer
 from modules.errors import Overloaded
 from modules.memory.budget import RECORDING_BYTES, MemoryBudget, StreamNeed
 from modules.memory.pool import BufferPool
 from modules.memory.relief import Relief
-from tests.fakes import CountingRecogniser, EverySecond, parts_with, ramp
+from tests.fakes import CountingRecogniser, EverySecond, expected, parts_with, ramp
 
 pytestmark = pytest.mark.anyio
 
@@ -256,10 +255,3 @@ async def test_an_unlimited_keeper_lets_everybody_in() -> None:
     await keeper.look(own_bytes=1 << 50)
     with keeper.stream(StreamNeed(1 << 40, 1 << 40)):
         assert keeper.relief == Relief()
-
-
-def expected(buffer: AudioBuffer) -> str:
-    """What the counting recogniser says of the buffer as one segment."""
-    session = CountingRecogniser().open()
-    session.feed(buffer)
-    return session.finish()[0].text

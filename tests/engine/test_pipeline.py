@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engine import AsyncAudioProcessor, BatchProcessingConfig, EventType, LiveStream, StreamEvent
-from engine.flow import FlowParts
+from engine.flow_parts import FlowParts
 from engine.inline_workers import InlineWorkers
 from engine.pipeline import build_pipeline
 from engine.recording import RecordingInMemory, StoredRecording, transcribe

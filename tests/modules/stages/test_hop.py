@@ -126,6 +126,24 @@ def test_streams_that_share_calls_get_what_each_would_get_alone(streams: list[li
         assert [results[number] for results in rounds] == [run(hop, [alone], [p])[0] for p in [*stream, END]]
 
 
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6))
+def test_a_payload_that_is_the_last_gives_what_it_and_the_end_would_give(payloads: list[int]) -> None:
+    """In one call instead of two, with a shared stage and without."""
+    for hop in (Hop([Twice()], Sums(), [Twice()]), Hop([Twice()], None, [])):
+        one, two = [hop.open() for _ in payloads], [hop.open() for _ in payloads]
+        in_one = hop.run(
+            [HopCall(session, payload, is_last=True) for session, payload in zip(one, payloads, strict=True)]
+        )
+        first, then = run(hop, two, payloads), run(hop, two, [END] * len(payloads))
+        assert in_one == [[*as_list(a), *as_list(b)] for a, b in zip(first, then, strict=True)]
+
+
+def as_list(answer: list[object] | Failed) -> list[object]:
+    """What was given."""
+    assert not isinstance(answer, Failed)
+    return answer
+
+
 def test_rows_of_different_length_leave_the_shared_stage_one_by_one() -> None:
     """The longest row goes on alone; nobody waits for another's outputs to be equally many."""
     stage = Squares()

@@ -1,0 +1,71 @@
+"""The calls of a segmenter that recordings share: how long they are, and whose time they take."""
+
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from engine.speech_calls import BLOCK_S, MAX_ROWS, Searched, SpeechCalls
+from modules.audio.buffer import AudioBuffer
+from modules.stages.hop import END, Failed, HopCall
+from tests.engine.test_speech_search import Passing, SharedSeconds
+from tests.fakes import EverySecond, ramp
+
+
+def calls_of(detector: Passing | None = None) -> SpeechCalls:
+    """Those of a segmenter that shares."""
+    return SpeechCalls(SharedSeconds(detector or Passing()))
+
+
+def test_a_segmenter_that_is_one_session_shares_nothing() -> None:
+    """Whole recordings, for which no speech is looked for, have no detector."""
+    assert not SpeechCalls(EverySecond()).are_shared
+    assert calls_of().are_shared
+
+
+def test_each_recording_gets_the_pieces_of_its_own_and_its_share_of_the_time() -> None:
+    """The longest one's share is the largest."""
+    speech = calls_of()
+    with ExitStack() as left:
+        sessions = [left.enter_context(speech.recording()) for _ in range(3)]
+        found = speech([HopCall(session, ramp(n + 1.0)) for n, session in enumerate(sessions)])
+        assert [len(one.pieces) for one in found if isinstance(one, Searched)] == [1, 2, 3]
+        shares = [one.service_s for one in found if isinstance(one, Searched)]
+        assert shares[1] == pytest.approx(2 * shares[0])
+        assert shares[2] == pytest.approx(3 * shares[0])
+
+
+def test_one_that_fails_has_its_failure_in_its_place() -> None:
+    """The others have their pieces."""
+    speech, loud = calls_of(), AudioBuffer(np.ones(16_000, np.float32), 16_000)
+    with speech.recording() as good, speech.recording() as bad:
+        found = speech([HopCall(good, ramp(1.0)), HopCall(bad, loud)])
+    assert isinstance(found[0], Searched)
+    assert isinstance(found[1], Failed)
+
+
+def test_an_end_costs_as_much_as_the_grain_that_may_be_left() -> None:
+    """A call of nothing but ends is divided too."""
+    speech = calls_of()
+    with speech.recording() as one, speech.recording() as two:
+        first, second = speech([HopCall(one, END), HopCall(two, END)])
+    assert isinstance(first, Searched)
+    assert isinstance(second, Searched)
+    assert first.service_s == second.service_s > 0
+
+
+def test_a_call_of_all_recordings_stays_within_its_limit() -> None:
+    """The more of them there are, the less audio each brings; before anything is known it is little."""
+    speech = calls_of()
+    shortest_s = speech.length_s(max_service_s=0.2)
+    assert shortest_s < 0.5
+    speech.learn(Searched([], 0.01), audio_s=1.0)  # ten milliseconds for a second of audio
+    with ExitStack() as left:
+        for recordings in range(1, 2 * MAX_ROWS):
+            left.enter_context(speech.recording())
+            for limit_s in (0.03, 0.2):
+                length_s = speech.length_s(max_service_s=limit_s)
+                assert length_s <= BLOCK_S
+                rows = min(recordings, MAX_ROWS)
+                assert length_s == shortest_s or 0.01 * rows * length_s <= limit_s
+    assert speech.length_s(max_service_s=0.2) == BLOCK_S
