@@ -125,9 +125,9 @@ class Flow:
         audio_s = sum(piece.duration_s for piece in chunk)
         call = partial(recognition.advance, chunk, is_over=is_over)
         if self._is_instant:
-            self._parts.on_heard(audio_s)
-            return call()
-        served = await self._hops.run("recognition", call, recognition.cancel, audio_s=audio_s)
+            served = self._hops.here("recognition", call, audio_s=audio_s)
+        else:
+            served = await self._hops.run("recognition", call, recognition.cancel, audio_s=audio_s)
         self.counts.model_s += served.service_s
         self.counts.latency.record(served.latency_s)
         self.counts.on_time += served.latency_s <= self._parts.target_s

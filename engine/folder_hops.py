@@ -44,6 +44,12 @@ class FolderHops:
         await self._rest(service_s)
         return served
 
+    def here(self, stage: str, call: Callable[[], Output], *, audio_s: float = 0.0) -> Served[Output]:
+        """The same on the spot, for a call that takes less time than the way to a worker."""
+        output, service_s = timed(call)
+        self._observe(stage, 0.0, service_s, audio_s=audio_s)
+        return Served(output, service_s, service_s)
+
     async def search(self, call: HopCall) -> Searched:
         """What comes of audio in a call of the segmenter that other recordings share, or what it raises."""
         speech = self._parts.speech

@@ -18,7 +18,7 @@ from engine.memory import MemoryKeeper
 from engine.memory_sums import room_of
 from engine.pipeline import Pipeline
 from engine.recovery import recover_backends
-from engine.speech_calls import MAX_ROWS, SpeechCalls
+from engine.speech_calls import SpeechCalls
 from engine.streams import Streams
 from engine.workers import WorkerThreads
 from modules.batching.chunks import ChunkSizer
@@ -102,8 +102,12 @@ class LiveSide:
     ) -> FlowParts:
         """What recordings share that are processed beside the streams."""
         config = pipeline.config
-        speech, slots = SpeechCalls(pipeline.segmenter), anyio.Semaphore(pipeline.max_sessions)
-        self._dispatch.share_folder_calls(speech, MAX_ROWS)
+        slots = anyio.Semaphore(pipeline.max_sessions)
+        speech = SpeechCalls(
+            pipeline.segmenter,
+            workers=workers.count,
+            on_rows=lambda rows: self._dispatch.share_folder_calls(speech, rows),
+        )
         return FlowParts(
             pipeline=pipeline,
             workers=workers,

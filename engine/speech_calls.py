@@ -3,8 +3,9 @@
 A recording has one call under way, as a live stream has; what the detector remembers of it goes along as a value.
 """
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -38,13 +39,26 @@ class Searched:
 class SpeechCalls:
     """The calls of one segmenter, by which workers know them as a kind of their own: use it as `Work`'s call."""
 
-    def __init__(self, segmenter: SessionStage[AudioBuffer, SpeechPiece]) -> None:
-        """Search by `segmenter`; where it says of what `stages` it consists, recordings share the calls of these."""
+    def __init__(
+        self,
+        segmenter: SessionStage[AudioBuffer, SpeechPiece],
+        *,
+        workers: int = 1,
+        on_rows: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Search by `segmenter`; where it says of what `stages` it consists, recordings share the calls of these.
+
+        `on_rows` is told how many may share one: an even share for each of `workers`, or some would have nothing to do.
+        """
         stages = getattr(segmenter, "stages", ())
         hops = hops_of(stages) if stages else []
         self._hop: Hop | None = hops[0] if len(hops) == 1 and hops[0].is_shared else None
         self._sizer = ChunkSizer(allowed_s=_LENGTHS_S)
+        self._workers = workers
+        self._on_rows = on_rows
         self._open = 0
+        self.rows = 1
+        """How many recordings may share a call now."""
 
     def __repr__(self) -> str:
         return f"<SpeechCalls {self._hop}, {self._open} recordings>"
@@ -59,15 +73,15 @@ class SpeechCalls:
         """What is remembered of one recording."""
         assert self._hop is not None
         session = self._hop.open()
-        self._open += 1
+        self._opened(1)
         try:
             yield session
         finally:
-            self._open -= 1
+            self._opened(-1)
 
     def length_s(self, *, max_service_s: float) -> float:
         """Seconds of audio each recording should bring, for a call of all that are searched to take no longer."""
-        return self._sizer.chunk_s(max_service_s=max_service_s / min(MAX_ROWS, max(1, self._open)))
+        return self._sizer.chunk_s(max_service_s=max_service_s / self.rows)
 
     def learn(self, searched: Searched, *, audio_s: float) -> None:
         """A call has searched `audio_s` seconds of one recording."""
@@ -83,6 +97,12 @@ class SpeechCalls:
             answer if isinstance(answer, Failed) else Searched(answer, each_s * _length_s(call))
             for call, answer in zip(calls, answers, strict=True)
         ]
+
+    def _opened(self, more: int) -> None:
+        self._open += more
+        before, self.rows = self.rows, max(1, min(MAX_ROWS, math.ceil(self._open / self._workers)))
+        if self.rows != before:
+            self._on_rows(self.rows)
 
 
 _LEAST_S = 0.032  # what is left at an end is searched as a grain

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anyio
 import anyio.to_thread
@@ -69,6 +70,19 @@ async def test_counts_say_what_was_done() -> None:
     assert flow.counts.audio_s == pytest.approx(2.0)
     assert flow.counts.latency.count == flow.counts.on_time
     assert flow.counts.model_s >= 0
+
+
+@pytest.mark.anyio
+async def test_what_takes_no_worker_is_counted_as_what_does() -> None:
+    """Speech whose times alone are wanted: its chunks, its audio for the monitor and for who listens."""
+    heard: list[float] = []
+    with_words = parts_with(InlineWorkers(), CountingRecogniser(), segmenter=EverySecond())
+    pipeline = replace(with_words.pipeline, recogniser=SpeechTimes())
+    parts = replace(with_words, pipeline=pipeline, on_heard=heard.append)
+    flow = Flow(parts, ramp(3).blocks(0.5))
+    assert [one.start_s for one in await flow.run()] == [0.0, 1.0, 2.0]
+    assert flow.counts.latency.count == flow.counts.on_time >= 3
+    assert sum(heard) == parts.monitor.snapshot().recorded_audio_s == pytest.approx(3.0)
 
 
 @pytest.mark.anyio

@@ -54,6 +54,16 @@ def test_an_end_costs_as_much_as_the_grain_that_may_be_left() -> None:
     assert first.service_s == second.service_s > 0
 
 
+def test_every_worker_has_an_even_share_of_the_recordings() -> None:
+    """With as many recordings as workers each call has one: shared, some workers would have nothing to do."""
+    told: list[int] = []
+    speech = SpeechCalls(SharedSeconds(Passing()), workers=2, on_rows=told.append)
+    with ExitStack() as left:
+        for _ in range(2 * MAX_ROWS + 4):
+            left.enter_context(speech.recording())
+    assert told == [*range(2, MAX_ROWS + 1), *reversed(range(1, MAX_ROWS))]
+
+
 def test_a_call_of_all_recordings_stays_within_its_limit() -> None:
     """The more of them there are, the less audio each brings; before anything is known it is little."""
     speech = calls_of()
