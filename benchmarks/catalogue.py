@@ -10,6 +10,7 @@ from types import MappingProxyType
 from benchmarks import (
     accuracy,
     detector,
+    faults,
     garbage,
     jobs,
     many_streams,
@@ -74,6 +75,10 @@ PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
         "folders": (
             "How long do a folder and a long file take beside Vosk alone?",
             lambda scale: folders.report(files=scale.files, minutes=max(1.0, scale.minutes), rounds=scale.rounds),
+        ),
+        "faults": (
+            "Is what goes wrong in a live trial reported, and nothing where nothing does?",
+            lambda scale: faults.report(scale=scale),
         ),
         "accuracy": ("Are words as right as from Vosk alone?", lambda _: accuracy.report()),
         "jobs": (

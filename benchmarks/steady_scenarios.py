@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.live_trials import Ran, Wish
 from benchmarks.plain_sides import SIDES
-from benchmarks.scale import TARGET_MS, Climb, Stand
+from benchmarks.scale import TARGET_MS, Climb, Scale, Stand
 from benchmarks.workloads import TARGET_S
 from engine.bench.trial import Trial
 from modules.measuring.figures import Better, Figure
@@ -138,9 +138,9 @@ def run(stand: Stand, name: str, streams: int, *, seed: int, pattern: str = "ste
 class Turns:
     """Trials of several sides in turn, A B A B, at one load."""
 
-    def __init__(self, stand: Stand, streams: int, load: str, trials: Mapping[str, list[Trial]]) -> None:
-        """What was measured."""
-        self.stand = stand
+    def __init__(self, scale: Scale, streams: int, load: str, trials: Mapping[str, list[Trial]]) -> None:
+        """What was measured, at that scale."""
+        self.scale = scale
         self.streams = streams
         self.load = load
         self.trials = trials
@@ -158,8 +158,8 @@ class Turns:
         return ScenarioResult(
             name,
             question,
-            (Parameter("streams", str(self.streams)), Parameter("load", self.load), _length(self.stand)),
-            tuple(range(1, self.stand.scale.rounds + 1)),
+            (Parameter("streams", str(self.streams)), Parameter("load", self.load), _length(self.scale)),
+            tuple(range(1, self.scale.rounds + 1)),
             time.perf_counter() - seconds_since,
             tuple(sides),
             _promises(ours),
@@ -174,7 +174,7 @@ def in_turn(stand: Stand, streams: int, names: list[str], *, pattern: str = "ste
     for number in range(stand.scale.rounds):
         for name in names:
             trials[name].append(run(stand, name, streams, seed=number + 1, pattern=pattern).trial)
-    return Turns(stand, streams, load, trials)
+    return Turns(stand.scale, streams, load, trials)
 
 
 def with_more(result: ScenarioResult, *, figures: list[Figure], plots: Sequence[Plot]) -> ScenarioResult:
@@ -214,5 +214,5 @@ def _merged(trials: list[Trial]) -> HistogramSnapshot:
     return merged.snapshot()
 
 
-def _length(stand: Stand) -> Parameter:
-    return Parameter("trials", f"{stand.scale.rounds} of {stand.scale.trial_s:g} s, sides in turn")
+def _length(scale: Scale) -> Parameter:
+    return Parameter("trials", f"{scale.rounds} of {scale.trial_s:g} s, sides in turn")

@@ -2,12 +2,10 @@
 
 import random
 from collections.abc import Callable
-from typing import cast
 
 import pytest
 
-from benchmarks.live_trials import Rig
-from benchmarks.scale import SCALES, Stand
+from benchmarks.scale import SCALES
 from benchmarks.steady_scenarios import ONBEAT, Turns
 from engine.bench.sending import Generated
 from engine.bench.trial import Trial
@@ -67,8 +65,7 @@ def trial(found: list[tuple[int, int, float, float]], *, late_p99_s: float = 0.0
 
 def result(trials: list[Trial]) -> ScenarioResult:
     """The scenario's result, made as the real ones are."""
-    stand = Stand(cast("Rig", None), SCALES["default"])
-    return Turns(stand, STREAMS, "a test", {ONBEAT: trials}).result("live", "?", 0.0)
+    return Turns(SCALES["default"], STREAMS, "a test", {ONBEAT: trials}).result("live", "?", 0.0)
 
 
 def report(seed: int, *, slower: float = 1.0, free: Callable[[float], float] = no_pause) -> Report:
