@@ -5,6 +5,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import anyio
 import anyio.to_thread
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
 from engine import (
@@ -261,3 +263,31 @@ def test_the_plain_call_transcribes_a_file(tmp_path: Path) -> None:
     result = process_audio_file(write_wav(tmp_path / "a.wav", ramp(0.5)), CONFIG)
     assert result.status is Status.OK
     assert result.duration_s == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("is_beside_a_stream", "in_hand"), [(False, 8), (True, 1)])
+async def test_more_recordings_are_in_hand_where_only_speech_is_looked_for_and_no_stream_is_open(
+    *, is_beside_a_stream: bool, in_hand: int
+) -> None:
+    """They share the detector's calls; beside live streams, which need the memory, each worker has one."""
+    taken: list[int] = []
+    recording = io.BytesIO()
+    soundfile.write(recording, ramp(6.0).samples, 16_000, format="WAV")
+
+    def sources() -> Iterator[bytes]:
+        for number in range(20):
+            taken.append(number)
+            yield recording.getvalue()
+
+    async with (
+        AsyncAudioProcessor(BatchProcessingConfig(asr="none", workers=1, learn=False)) as processor,
+        AsyncExitStack() as streams,
+    ):
+        if is_beside_a_stream:
+            await streams.enter_async_context(processor.open_stream(16_000, stages=[Nothing()]))
+        results = processor.process_files(sources())
+        async for result in results:
+            assert result.status is Status.OK
+            break
+        await results.aclose()  # type: ignore[attr-defined] # it is a generator
+    assert in_hand < len(taken) <= in_hand + 2  # one waits for its place, and one more may have begun
