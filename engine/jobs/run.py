@@ -154,6 +154,12 @@ class FolderJob:
         finally:
             self._in_hand_room.release()
         self._groups.put(entry)
+        self._stop_after(entry)  # not when it is written: many more could be done until then
+
+    def _stop_after(self, entry: Entry) -> None:
+        """Begin and do no more after a failure, where that is asked for."""
+        if self._request.fail_fast and isinstance(entry, Done) and entry.result.status is Status.FAILED:
+            self._inputs.cancel()
 
     def _on_written(self, entries: Sequence[Entry], lines: int) -> None:
         self._unwritten -= lines
@@ -165,8 +171,7 @@ class FolderJob:
         for entry in entries:
             if isinstance(entry, Done):
                 self._parts.observer.finished(entry.result)
-                if self._request.fail_fast and entry.result.status is Status.FAILED:
-                    self._inputs.cancel()
+                self._stop_after(entry)
             elif (known := entry.planned.known) is not None:
                 kept[known.state] += 1
                 audio_s += known.audio_s
