@@ -6,6 +6,7 @@ when somebody asks. Only frozen data leaves here: `snapshot()` and `get_performa
 
 import math
 from collections import deque
+from dataclasses import replace
 from types import MappingProxyType
 
 from modules.monitoring.alerts import AlertBook
@@ -17,7 +18,7 @@ from modules.monitoring.export import dashboard_csv, dashboard_json
 from modules.monitoring.snapshot import MonitorSnapshot
 from modules.monitoring.tallies import MAX_UNFOLDED, ChunkTally, HopTally
 from modules.monitoring.targets import PerformanceTarget
-from modules.monitoring.windows import Slice, Window
+from modules.monitoring.windows import Slice, Window, counts_of
 
 HISTORY_WINDOWS = 300
 """Windows that are remembered: five minutes at one a second."""
@@ -41,7 +42,10 @@ class RealTimePerformanceMonitor:
         self._recorded_before_s = 0.0
         self._ticked_s: float | None = None
         self._windows: deque[Window] = deque(maxlen=HISTORY_WINDOWS)
-        self._slices: deque[Slice] = deque(maxlen=HISTORY_WINDOWS)
+        self._recent: deque[Slice] = deque()
+        self._claimed: deque[Slice] = deque(
+            maxlen=HISTORY_WINDOWS - RECENT_WINDOWS
+        )  # older, with chunks, without stages
         self._alerts = AlertBook()
 
     def __repr__(self) -> str:
@@ -136,7 +140,8 @@ class RealTimePerformanceMonitor:
 
         What happened after the last tick is in the totals alone.
         """
-        history = History(tuple(self._windows), tuple(self._slices), self._alerts.alerts, self._alerts.cleared)
+        slices, alerts = (*self._claimed, *self._recent), self._alerts
+        history = History(tuple(self._windows), slices, alerts.alerts, alerts.cleared)
         return dashboard_of(self.target, self.snapshot(), history)
 
     def export_json(self) -> str:
@@ -163,14 +168,15 @@ class RealTimePerformanceMonitor:
         )
 
     def _remember(self, cut: Slice, state: EngineState) -> Window:
-        """Add it to history. Its slice is kept as long as it is recent or its chunks are needed for a claim."""
+        """Add it to history. Its slice is kept while it is recent, its latencies while a claim needs the chunks."""
         window = Window.of(cut, state)
         self._windows.append(window)
-        self._slices.append(cut)
-        chunks = sum(each.counts.chunks for each in self._slices) - self._slices[0].counts.chunks
-        while len(self._slices) > RECENT_WINDOWS and chunks >= CLAIM_CHUNKS:
-            self._slices.popleft()
-            chunks -= self._slices[0].counts.chunks
+        self._recent.append(cut)
+        if len(self._recent) > RECENT_WINDOWS and (old := self._recent.popleft()).counts.chunks:
+            self._claimed.append(replace(old, stages=(), folder=()))
+        chunks = counts_of((*self._claimed, *self._recent)).chunks
+        while self._claimed and chunks - self._claimed[0].counts.chunks >= CLAIM_CHUNKS:
+            chunks -= self._claimed.popleft().counts.chunks
         self._alerts.observe(cut.start_s, cut.end_s, conditions(self.target, tuple(self._windows)))
         return window
 

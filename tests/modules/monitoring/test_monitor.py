@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modules.monitoring.dashboard import RECENT_WINDOWS
 from modules.monitoring.engine_state import EngineState, PlanState
 from modules.monitoring.monitor import (
     HISTORY_WINDOWS,
@@ -203,6 +204,17 @@ def test_recordings_are_no_live_chunks() -> None:
     snapshot = monitor.snapshot()
     assert (snapshot.recorded_audio_s, snapshot.on_time_fraction, dict(snapshot.stages)) == (42.0, 1.0, {})
     assert snapshot.folder["recognition"].service.count == 2
+
+
+def test_what_recordings_took_is_forgotten_after_a_few_seconds() -> None:
+    """A long job without live chunks, of which no claim is made, needs no more memory than a short one."""
+    monitor = RealTimePerformanceMonitor()
+    for second in range(100):
+        monitor.recorded("decoding", queue_s=0.1, service_s=0.2)
+        monitor.tick(float(second), EngineState())
+    assert len(monitor._recent) == RECENT_WINDOWS
+    assert not monitor._claimed
+    assert len(monitor.get_performance_dashboard().windows) == 99
 
 
 def test_numbers_are_counted_by_the_thousand() -> None:
