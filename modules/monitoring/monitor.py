@@ -43,9 +43,7 @@ class RealTimePerformanceMonitor:
         self._ticked_s: float | None = None
         self._windows: deque[Window] = deque(maxlen=HISTORY_WINDOWS)
         self._recent: deque[Slice] = deque()
-        self._claimed: deque[Slice] = deque(
-            maxlen=HISTORY_WINDOWS - RECENT_WINDOWS
-        )  # older, with chunks, without stages
+        self._claimed: deque[Slice] = deque(maxlen=HISTORY_WINDOWS - RECENT_WINDOWS)  # with chunks; without stages
         self._alerts = AlertBook()
 
     def __repr__(self) -> str:
