@@ -40,7 +40,7 @@ WORKERS = 2
 
 _SAMPLE_S = 0.02
 _MB = 2**20
-_BARE = "import engine.cli.app, time; print('ready', flush=True); time.sleep(600)"
+_BARE = "import engine.cli.run, time; print('ready', flush=True); time.sleep(600)"
 _SUMMARY_BYTES = 2_000
 _STEADY_S, _STILL = 3.0, 100_000
 

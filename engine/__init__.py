@@ -1,62 +1,24 @@
-"""Onbeat: an asyncio engine that runs audio through models and keeps every chunk on time."""
+"""Onbeat: an asyncio engine that runs audio through models and keeps every chunk on time.
 
-from engine.config import BatchProcessingConfig
-from engine.config_sources import LoadedConfig, load_config
-from engine.jobs.request import JobRequest
-from engine.plain_call import process_audio_file
-from engine.processor import AsyncAudioProcessor
-from engine.stream import LiveStream
-from engine.stream_options import StreamOptions
-from engine.version import __version__
-from modules.audio.buffer import AudioBuffer
-from modules.audio.formats import TranscriptFormat
-from modules.audio.transcript import TranscriptSegment, Word
-from modules.errors import (
-    AudioError,
-    ConfigError,
-    DeadlineExceeded,
-    DecodeError,
-    ModelError,
-    OnbeatError,
-    OutputError,
-    Overloaded,
-    StageFailed,
-    StreamClosed,
-)
-from modules.events import EventType, StreamEvent
-from modules.monitoring.targets import PerformanceTarget
-from modules.results import Failure, FileResult, Status, Summary, Timing
+Its names are those of `engine.public_names`, which is imported when one of them is first asked for: the command line is
+a part of this package, and shows its help without loading the engine.
+"""
 
-__all__ = [
-    "AsyncAudioProcessor",
-    "AudioBuffer",
-    "AudioError",
-    "BatchProcessingConfig",
-    "ConfigError",
-    "DeadlineExceeded",
-    "DecodeError",
-    "EventType",
-    "Failure",
-    "FileResult",
-    "JobRequest",
-    "LiveStream",
-    "LoadedConfig",
-    "ModelError",
-    "OnbeatError",
-    "OutputError",
-    "Overloaded",
-    "PerformanceTarget",
-    "StageFailed",
-    "Status",
-    "StreamClosed",
-    "StreamEvent",
-    "StreamOptions",
-    "Summary",
-    "Timing",
-    "TranscriptFormat",
-    "TranscriptSegment",
-    "Word",
-    "__version__",
-    "load_config",
-    "process_audio_file",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.public_names import *  # noqa: F403 - its names are these names
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the names are of all kinds
+    public = import_module("engine.public_names")
+    if name == "__all__":
+        return public.__all__
+    if name not in public.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(public, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module("engine.public_names").__all__})

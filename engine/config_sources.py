@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from engine.config import BatchProcessingConfig, SettingRefused, kind_of, known_settings, nearest
-from engine.stage_config import TABLES
 from modules.errors import ConfigError
+
+OTHER_TABLES: Final = ("stage", "composite")
+"""The tables of `onbeat.toml` that are no settings: `engine.stage_config` reads them."""
 
 FILE_NAME, FILE_VARIABLE, PREFIX = "onbeat.toml", "ONBEAT_CONFIG", "ONBEAT_"
 LEGACY_VARIABLES = MappingProxyType(
@@ -96,7 +98,7 @@ def _from_file(file: Path) -> _Given:
         raise ConfigError(f"{origin} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise ConfigError(f"{origin} is not valid TOML: {error}") from error
-    table = {key: value for key, value in table.items() if key not in TABLES}
+    table = {key: value for key, value in table.items() if key not in OTHER_TABLES}
     for key in _dotted_keys(table):
         if key not in known_settings():
             hint = nearest(key.rpartition(".")[2], known_settings())

@@ -31,9 +31,6 @@ from modules.stages.descriptions import (
 from modules.stages.extra_stages import ExtraStages
 from modules.stages.hop import AnyStage
 
-TABLES: Final = ("stage", "composite")
-"""The tables of `onbeat.toml` that are read here and not as settings."""
-
 KINDS: Final[Mapping[str, type[StageDescription]]] = MappingProxyType(
     {"classify": ClassifyDescription, "denoise": DenoiseDescription, "generic": GenericDescription}
 )

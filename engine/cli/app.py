@@ -7,24 +7,22 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from engine.cli.bench import bench_command
-from engine.cli.config import config_app
-from engine.cli.doctor import doctor_command
-from engine.cli.exits import Exit
-from engine.cli.jobs import jobs_app
-from engine.cli.models import models_app
-from engine.cli.plan import plan_command
-from engine.cli.replay import replay_command
-from engine.cli.run import run_command
-from engine.cli.signals import Interrupted
-from engine.cli.stream import stream_command
+from engine.cli.commands import COMMANDS
+from engine.cli.exits import Exit, Interrupted
 from engine.version import __version__
 from modules.errors import ConfigError, OnbeatError
 
 
 class Onbeat(TyperGroup):
     """The group of all commands: an `OnbeatError` leaves it as one line on stderr and an exit code."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """The command that is asked for, imported now: what is listed only stands for it."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        wanted = next((command for command in COMMANDS if command.name == name), None)
+        return name, get_command(wanted.load()) if wanted else listed, rest
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - typer's own signature
         """Run the command, and see its output through to the reader."""
@@ -59,15 +57,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("run")(run_command)
-app.command("stream")(stream_command)
-app.command("bench")(bench_command)
-app.command("plan")(plan_command)
-app.command("replay")(replay_command)
-app.command("doctor")(doctor_command)
-app.add_typer(jobs_app, name="jobs")
-app.add_typer(config_app, name="config")
-app.add_typer(models_app, name="models")
+
+
+def _listed() -> None:
+    """What stands in the help for a command until it is run."""
+
+
+for _command in COMMANDS:
+    app.command(_command.name, help=_command.summary)(_listed)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer's own signature

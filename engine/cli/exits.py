@@ -2,6 +2,8 @@
 
 from enum import IntEnum
 
+from modules.errors import OnbeatError
+
 
 class Exit(IntEnum):
     """The exit codes; scripts may rely on them."""
@@ -18,3 +20,11 @@ class Exit(IntEnum):
     """Ctrl-C: 128 and the number of SIGINT."""
     TERMINATED = 143
     """128 and the number of SIGTERM."""
+
+
+class Interrupted(OnbeatError):
+    """The user or the system asked the program to end; `code` is what it ends with."""
+
+    def __init__(self, code: Exit) -> None:
+        super().__init__("interrupted" if code is Exit.INTERRUPTED else "terminated")
+        self.code = code

@@ -11,10 +11,10 @@ import typer
 
 from engine.cli.crash_note import CrashNote
 from engine.cli.dashboard import DashboardTally, followed, live_dashboard
-from engine.cli.exits import Exit
+from engine.cli.exits import Exit, Interrupted
 from engine.cli.native import quiet_libraries
 from engine.cli.progress import ProgressKind, Tally, progress
-from engine.cli.signals import Interrupted, run_interruptible
+from engine.cli.signals import run_interruptible
 from engine.cli.standard_output import OneFormat, StandardOutput
 from engine.cli.supervisor import supervise
 from engine.config import BatchProcessingConfig

@@ -8,10 +8,9 @@ from typing import TypeVar
 
 import anyio
 
-from engine.cli.exits import Exit
+from engine.cli.exits import Exit, Interrupted
 from engine.cli.terminal import show_cursor
 from engine.failures import first_error
-from modules.errors import OnbeatError
 
 GRACE_S = 1.5
 """What native code gets to come back in, such as a model that is being loaded; then the program ends without it."""
@@ -24,14 +23,6 @@ _STEPS = 10
 _CODES = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
 
 Answer = TypeVar("Answer")
-
-
-class Interrupted(OnbeatError):
-    """The user or the system asked the program to end; `code` is what it ends with."""
-
-    def __init__(self, code: Exit) -> None:
-        super().__init__("interrupted" if code is Exit.INTERRUPTED else "terminated")
-        self.code = code
 
 
 def run_interruptible(main: Callable[[], Awaitable[Answer]], *, drain: Callable[[], None] | None = None) -> Answer:

@@ -10,8 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from engine.cli.app import Onbeat, app, options
-from engine.cli.exits import Exit
-from engine.cli.signals import Interrupted
+from engine.cli.exits import Exit, Interrupted
 from engine.version import __version__
 from modules.errors import ConfigError, ModelError, OnbeatError
 
