@@ -1,8 +1,11 @@
 """How many live streams this machine carries with the settings and the model given: `measure_capacity`."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+import anyio.to_thread
 
 from engine.bench.carriers import SoundStreams
 from engine.bench.monitored import AnswersSeen
@@ -17,6 +20,7 @@ from modules.measuring.latency_plots import latency_cdf, p99_over_streams
 from modules.measuring.made_up import speech_like
 from modules.measuring.peak import PeakLimits, PeakSearch
 from modules.measuring.plots import Mark
+from modules.measuring.pooled_reading import BLOCK_S, Leases, read_in_leases
 from modules.measuring.results import Parameter, ScenarioResult, Side
 from modules.measuring.schedules import drawn
 from modules.monitoring.targets import PerformanceTarget, is_p99_shown, samples_needed
@@ -33,6 +37,7 @@ _GUESS_SHARE = 0.6  # of what the CPU time of the first trial promises: the sear
 _STEP = 0.05
 _SHARE_ON_TIME = 0.99
 _LEAST_POOL_HITS = 95.0
+_NO_LIVE_LEASES = "no pooled blocks on the live walk (docs/decisions/0007)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,10 @@ class _Search:
     sound: AudioBuffer
     ends_s: float
     tried: list[tuple[int, Trial]] = field(default_factory=list)
-    pool_hits: float | None = None
-    """The share of leases, in the last trial, for which the pool had a block; `None` when nothing was leased."""
+    live_leases: Leases = field(default_factory=Leases)
+    """From the pool, in the last trial after its warm-up."""
+    leases: Leases = field(default_factory=Leases)
+    """From the pool, reading recordings."""
 
     async def trial(self, streams: int, *, seconds: float) -> Trial:
         """So many streams on a processor of their own, which has learnt nothing; `seconds` count."""
@@ -75,10 +82,22 @@ class _Search:
                 lambda: processor.open_stream(rate, deadline_s=target_s, overload="drop_oldest"), self._piece
             ) as carrier,
         ):
-            trial = await try_out(carrier, schedule, book, warm_up_s=_WARM_UP_S, target_s=target_s)
-            self.pool_hits = processor.pool.statistics.hit_rate
+            pool = processor.pool
+            looks = [pool.statistics]
+
+            def begun(_: float) -> None:
+                asyncio.get_running_loop().call_later(_WARM_UP_S, lambda: looks.append(pool.statistics))
+
+            trial = await try_out(carrier, schedule, book, warm_up_s=_WARM_UP_S, target_s=target_s, on_start=begun)
+            self.live_leases = Leases.between(looks[-1], pool.statistics)
         self.tried.append((streams, trial))
         return trial
+
+    async def read(self) -> None:
+        """Read what streams would say as a recording, in blocks from the pool of a processor without models."""
+        config = self.config.model_copy(update={"learn": False, "asr": "none", "segmenting": "off", "stages": ""})
+        async with AsyncAudioProcessor(config) as processor:
+            self.leases = await anyio.to_thread.run_sync(read_in_leases, processor.pool, self.sound)
 
     def _piece(self, stream: int, number: int) -> AudioBuffer:
         frames = round(PIECE_S * self.sound.sample_rate)
@@ -108,6 +127,7 @@ async def measure_capacity(
         on_progress(
             f"{asked} streams: p99 {trial.outcome.p_ms(0.99):.0f} ms, {trial.outcome.on_time_share:.1%} on time"
         )
+    await search.read()
     return _result(search, peak, seconds=time.perf_counter() - begun_s)
 
 
@@ -156,8 +176,8 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         )
     else:
         notes.append("not even one stream was carried")
-    if search.pool_hits is not None:
-        figures.append(Figure("pool hits", search.pool_hits * 100, "%", least=_LEAST_POOL_HITS, better=Better.HIGHER))
+    figures += _pool_hits(search)
+    notes += [_NO_LIVE_LEASES] * (not search.live_leases.count)
     if search.wish.sound is None:
         notes.append("measured with made-up speech: give a recording of your own for what yours costs")
     tried = [
@@ -184,6 +204,24 @@ def _result(search: _Search, peak: PeakSearch, *, seconds: float) -> ScenarioRes
         invalid=tuple(doubts),
         notes=tuple(notes),
     )
+
+
+def _pool_hits(search: _Search) -> list[Figure]:
+    """The share of leases that found a block, once the pool was warm, of each walk that leases."""
+    in_hand = f"recordings in blocks of {BLOCK_S:g} s, {search.leases.in_hand} in hand"
+    walks = {"pool hits": (search.leases, in_hand), "pool hits, live": (search.live_leases, "live streams")}
+    return [
+        Figure(
+            name,
+            leases.hit_rate * 100,
+            "%",
+            least=_LEAST_POOL_HITS,
+            better=Better.HIGHER,
+            note=f"{leases.count} leases after the warm-up, {walk}",
+        )
+        for name, (leases, walk) in walks.items()
+        if leases.hit_rate is not None
+    ]
 
 
 def _lost(search: _Search) -> tuple[Mark, ...]:

@@ -65,8 +65,12 @@ def _latencies(side: Side) -> list[str]:
 
 
 def _buffers(side: Side) -> list[str]:
-    hits = side.figure("pool hits")
-    return [f"Buffer pool: {amount(hits.value, hits.unit)} of leases found a block."] if hits else []
+    """How often the buffer pool had a block, a line for each walk that leases."""
+    return [
+        f"Buffer pool: {amount(figure.value, figure.unit)} of {figure.note} found a block."
+        for figure in side.figures
+        if figure.name.startswith("pool hits")
+    ]
 
 
 def _doubts(found: ScenarioResult) -> list[str]:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -68,10 +69,10 @@ def test_the_search_ends_at_what_is_carried(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(("leases", "hits"), [(0, None), (20, 95.0)])
-def test_what_the_pool_had_is_told_where_it_was_asked(
+def test_what_the_pool_had_is_told_of_the_walks_that_lease(
     monkeypatch: pytest.MonkeyPatch, leases: int, hits: float | None
 ) -> None:
-    """The first lease of a size makes its block; a processor from which nothing is leased has no such figure."""
+    """Reading recordings is one; live streams are one only where something was leased, and else it is said."""
     made: list[AsyncAudioProcessor] = []
 
     def processor(*arguments: Any, **options: Any) -> AsyncAudioProcessor:  # noqa: ANN401 - a processor's own
@@ -88,8 +89,38 @@ def test_what_the_pool_had_is_told_where_it_was_asked(
     monkeypatch.setattr(capacity, "AsyncAudioProcessor", processor)
     monkeypatch.setattr(capacity, "try_out", pretend)
     result = anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=0.01))
-    told = result.sides[0].figure("pool hits")
-    assert (told.value if told else None) == hits
+    side = result.sides[0]
+    live, reading = side.figure("pool hits, live"), side.figure("pool hits")
+    assert (live.value if live else None) == hits
+    assert any(note.startswith("no pooled blocks on the live walk") for note in result.notes) is (hits is None)
+    assert reading is not None
+    assert (reading.value, reading.least) == (100.0, 95.0)
+    assert reading.note == "400 leases after the warm-up, recordings in blocks of 10 s, 8 in hand"
+
+
+def test_what_is_leased_while_the_pool_warms_up_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first lease of a size has to make its block."""
+    made: list[AsyncAudioProcessor] = []
+
+    def processor(*arguments: Any, **options: Any) -> AsyncAudioProcessor:  # noqa: ANN401 - a processor's own
+        made.append(AsyncAudioProcessor(*arguments, **options))
+        return made[-1]
+
+    async def pretend(*_: object, on_start: Callable[[float], None], **__: object) -> Trial:
+        with made[-1].pool.lease(1_000):
+            on_start(0.0)
+        for _turn in range(2):  # of the event loop: the warm-up, of no time, is then over
+            await anyio.lowlevel.checkpoint()
+        with made[-1].pool.lease(1_000):
+            return trial(sent=1_000, on_time=0)
+
+    monkeypatch.setattr(capacity, "_WARM_UP_S", 0.0)
+    monkeypatch.setattr(capacity, "AsyncAudioProcessor", processor)
+    monkeypatch.setattr(capacity, "try_out", pretend)
+    result = anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=0.01))
+    live = result.sides[0].figure("pool hits, live")
+    assert live is not None
+    assert live.value == 100.0
 
 
 def test_a_machine_that_was_disturbed_says_so_even_where_nothing_was_carried(monkeypatch: pytest.MonkeyPatch) -> None:
