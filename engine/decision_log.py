@@ -10,8 +10,7 @@ from modules.memory.relief import Relief
 from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.json_records import to_fields
 from modules.tuning.plan import Decision, Limits, Observation, Plan
-
-SCHEMA = 1
+from modules.tuning.replay import SCHEMA
 
 MAX_LOOKS = 1_000_000
 """Looks that are written; at four a second that is three days. The log then ends."""

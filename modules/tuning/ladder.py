@@ -2,7 +2,8 @@
 
 Stop partial results, pause folder work, lengthen chunks at once, suspend whole streams, refuse new ones. A rung is
 entered only from the one below it and left only when the one above it has been left, so all is undone in reverse.
-Memory has two rungs of its own beside these: running out of it is not a matter of time.
+Memory has a rung of its own beside these: running out of it is not a matter of time. What comes before it, such as
+trimming the pools, is decided in `modules/memory/relief.py`.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ class Rung(StrEnum):
     LENGTHEN = "longer chunks"
     SUSPEND = "streams suspended"
     REFUSE = "new streams refused"
-    TRIM = "memory trimmed"
     REFUSE_INPUT = "input refused"
 
 
@@ -66,10 +66,7 @@ LOAD_RULES = (
 )
 """In the order in which they are entered."""
 
-MEMORY_RULES = (
-    RungRule(Rung.TRIM, "memory", enter=0.90, leave=0.80),
-    RungRule(Rung.REFUSE_INPUT, "memory", enter=0.97, leave=0.90),
-)
+MEMORY_RULE = RungRule(Rung.REFUSE_INPUT, "memory", enter=0.97, leave=0.90)
 
 
 class Ladder:
@@ -79,17 +76,17 @@ class Ladder:
         """Begin on the ground; no rung of load is left within `dwell_s` seconds of the last one taken or left."""
         self._dwell_s = dwell_s
         self._taken: list[Rung] = []  # of load, lowest first
-        self._memory: list[Rung] = []
+        self._is_memory_full = False
         self._moved_s = 0.0
 
     @property
     def rungs(self) -> tuple[Rung, ...]:
         """The rungs taken, in order."""
-        return (*self._taken, *self._memory)
+        return (*self._taken, *((MEMORY_RULE.rung,) if self._is_memory_full else ()))
 
     def look(self, strain: Strain, now_s: float) -> tuple[Rung, ...]:
         """The rungs to be on from now, given the strain."""
-        self._memory = [rule.rung for rule in MEMORY_RULES if rule.wants(strain, is_on=rule.rung in self._memory)]
+        self._is_memory_full = MEMORY_RULE.wants(strain, is_on=self._is_memory_full)
         climbed = len(self._taken)
         while climbed < len(LOAD_RULES) and LOAD_RULES[climbed].wants(strain, is_on=False):
             climbed += 1

@@ -46,7 +46,6 @@ class Plan:
     - `partials`: whether partial results are made.
     - `accepts_streams`: whether new streams are opened; else they get `Overloaded`.
     - `accepts_input`: whether samples are taken in; `False` only at the memory limit.
-    - `trims_memory`: whether pools and caches give back what they only keep for later.
     """
 
     chunk_s: float
@@ -56,7 +55,6 @@ class Plan:
     partials: bool = True
     accepts_streams: bool = True
     accepts_input: bool = True
-    trims_memory: bool = False
     work_share: float = 1.0
 
     def __post_init__(self) -> None:
@@ -157,7 +155,6 @@ class Knob(StrEnum):
     PARTIALS = "partials"
     ACCEPT_STREAMS = "accepts_streams"
     ACCEPT_INPUT = "accepts_input"
-    TRIM = "trims_memory"
 
 
 @dataclass(frozen=True, slots=True)

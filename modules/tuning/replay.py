@@ -10,8 +10,8 @@ from modules.tuning.controller import Controller
 from modules.tuning.json_records import from_fields
 from modules.tuning.plan import Decision, Limits, Observation, Plan
 
-SCHEMA = 1
-"""The layout of a log of decisions; another one is refused."""
+SCHEMA = 2
+"""The layout of a log of decisions; another one is refused. In 1, plans had a switch for the pools that nobody read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ def replay(lines: Iterable[str]) -> Replay:
 
 def _begun(header: Mapping[str, Any]) -> Controller:
     if header.get("schema") != SCHEMA:
-        raise ValueError(f"the log must have schema {SCHEMA}, got {header.get('schema')!r}")
+        raise ValueError(
+            f"the log must have schema {SCHEMA}, got {header.get('schema')!r}; replay it with the version that wrote it"
+        )
     try:
         target = from_fields(PerformanceTarget, header["target"])
         limits, plan = from_fields(Limits, header["limits"]), from_fields(Plan, header["plan"])

@@ -25,7 +25,7 @@ def test_lines_read_back_are_the_records_that_were_written(tmp_path: Path) -> No
         log.begin(PerformanceTarget(), LIMITS, PLAN)
         log.look(seen, decision)
     header, look = map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())
-    assert (header["type"], header["schema"], look["type"]) == ("header", 1, "look")
+    assert (header["type"], header["schema"], look["type"]) == ("header", 2, "look")
     assert from_fields(Limits, header["limits"]) == LIMITS
     assert from_fields(Plan, header["plan"]) == PLAN
     assert from_fields(PerformanceTarget, header["target"]) == PerformanceTarget()

@@ -113,7 +113,7 @@ def test_another_number_of_cpus_is_followed_at_once() -> None:
 
 
 def test_memory_at_its_limit_is_met_at_once_and_undone() -> None:
-    """First pools are trimmed, then input is refused; not a matter of dwell."""
+    """Input is refused; not a matter of dwell."""
     governor = controller()
 
     def used(at_s: float, share: float) -> Plan:
@@ -121,8 +121,8 @@ def test_memory_at_its_limit_is_met_at_once_and_undone() -> None:
         return governor.decide(Observation(at_s, load(2), resources, COSTS)).plan
 
     assert used(0.0, 0.5) == PLAN
-    assert used(0.25, 0.92) == replace(PLAN, trims_memory=True)
-    assert used(0.5, 0.98) == replace(PLAN, trims_memory=True, accepts_input=False)
+    assert used(0.25, 0.96) == PLAN
+    assert used(0.5, 0.98) == replace(PLAN, accepts_input=False)
     assert used(0.75, 0.5) == PLAN
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.tuning.ladder import LOAD_RULES, MEMORY_RULES, Ladder, Rung, RungRule, Strain
+from modules.tuning.ladder import LOAD_RULES, MEMORY_RULE, Ladder, Rung, RungRule, Strain
 
 DWELL_S = 2.0
 ALL = [rule.rung for rule in LOAD_RULES]
@@ -82,16 +82,16 @@ def test_what_is_not_known_changes_nothing() -> None:
     assert list(ladder.look(Strain(), 100.0)) == ALL
 
 
-def test_memory_has_rungs_of_its_own() -> None:
-    """They need no queue, and go as soon as there is room."""
+def test_memory_has_a_rung_of_its_own() -> None:
+    """It needs no queue, and goes as soon as there is room."""
     ladder = Ladder(dwell_s=DWELL_S)
-    assert ladder.look(Strain(memory=0.95), 0.0) == (Rung.TRIM,)
-    assert ladder.look(Strain(memory=0.98), 0.1) == (Rung.TRIM, Rung.REFUSE_INPUT)
-    assert ladder.look(Strain(memory=0.85), 0.2) == (Rung.TRIM,)
+    assert ladder.look(Strain(memory=0.95), 0.0) == ()
+    assert ladder.look(Strain(memory=0.98), 0.1) == (Rung.REFUSE_INPUT,)
+    assert ladder.look(Strain(memory=0.91), 0.2) == (Rung.REFUSE_INPUT,)
     assert ladder.look(Strain(memory=0.5), 0.3) == ()
 
 
-@pytest.mark.parametrize("rule", [*LOAD_RULES, *MEMORY_RULES], ids=lambda rule: rule.rung.name)
+@pytest.mark.parametrize("rule", [*LOAD_RULES, MEMORY_RULE], ids=lambda rule: rule.rung.name)
 def test_every_rung_has_a_deadband(rule: RungRule) -> None:
     """It is left well below where it is entered."""
     assert rule.leave <= 0.97 * rule.enter
@@ -100,4 +100,4 @@ def test_every_rung_has_a_deadband(rule: RungRule) -> None:
 def test_a_rung_without_a_deadband_is_refused() -> None:
     """It would be entered and left for ever."""
     with pytest.raises(ValueError, match="leave < enter"):
-        RungRule(Rung.TRIM, "memory", enter=0.5, leave=0.5)
+        RungRule(Rung.REFUSE_INPUT, "memory", enter=0.5, leave=0.5)

@@ -98,8 +98,8 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     log = lines(tmp_path)
     with pytest.raises(ValueError, match="line 1"):
         replay([])
-    with pytest.raises(ValueError, match="schema 1, got 2"):
-        replay([log[0].replace('"schema": 1', '"schema": 2')])
+    with pytest.raises(ValueError, match="schema 2, got 1"):
+        replay([log[0].replace('"schema": 2', '"schema": 1')])
     with pytest.raises(ValueError, match="line 1 must be a 'header'"):
         replay(log[1:])
     with pytest.raises(ValueError, match="line 3 is no JSON"):
@@ -107,4 +107,4 @@ def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="line 2 is no look of the governor"):
         replay([log[0], '{"type": "look", "seen": {}}'])
     with pytest.raises(ValueError, match="what the governor began with"):
-        replay(['{"type": "header", "schema": 1}'])
+        replay(['{"type": "header", "schema": 2}'])
