@@ -28,11 +28,6 @@ class ResultsFile:
         self._is_beside = False
         self.size_bytes = 0
 
-    @property
-    def follows_old(self) -> bool:
-        """Whether all lines so far are those of an earlier run, so that nothing was written yet."""
-        return self.size_bytes < self._old_bytes
-
     def append(self, line: bytes) -> None:
         """Add a line, with its end."""
         if self._file < 0:

@@ -157,11 +157,6 @@ class CostModel:
         known = self._keys.get(key)
         return None if known is None else known.finder.share_s(known.costs)
 
-    def capacity_per_s(self, key: CostKey, *, workers: int) -> float | None:
-        """Payloads per second that so many workers answer in calls as large as the knee; `None` before any is known."""
-        share_s = self.share_s(key)
-        return None if share_s is None else workers / (share_s * self.scale(key))
-
     def service_s(self, key: CostKey, *, batch: int, quantile: float = 0.5) -> float | None:
         """Seconds that a share `quantile` of calls of `batch` payloads stay within now; `None` before any is known."""
         known = self._keys.get(key)

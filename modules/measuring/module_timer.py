@@ -1,4 +1,4 @@
-"""`ModuleTimer`: how long calls of one stage alone take, against the target of a chunk."""
+"""`ModuleTimer`: how long calls of one stage alone take, and the target that they have for a chunk."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,12 +16,9 @@ Result = TypeVar("Result")
 class ModuleTimer:
     """Counts calls by how long they took. One thread uses it."""
 
-    def __init__(self, name: str, *, target_s: float = TARGET_S) -> None:
+    def __init__(self, name: str) -> None:
         """Of the stage of that name."""
-        if not target_s > 0:
-            raise ValueError(f"target_s must be above 0, got {target_s}")
         self.name = name
-        self.target_s = target_s
         self._histogram = LatencyHistogram()
 
     def __repr__(self) -> str:
@@ -52,9 +49,3 @@ class ModuleTimer:
     def times(self) -> HistogramSnapshot:
         """All calls so far."""
         return self._histogram.snapshot()
-
-    @property
-    def is_within_target(self) -> bool:
-        """Whether 99 of 100 calls were within the target; true when there was none."""
-        times = self.times
-        return not times.count or times.quantile(0.99) <= self.target_s

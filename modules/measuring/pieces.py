@@ -28,11 +28,6 @@ class Moment:
     sent: int
     on_time: int
 
-    @property
-    def late_share(self) -> float:
-        """Of the pieces sent, the share that was not on time."""
-        return 1 - self.on_time / self.sent if self.sent else 0.0
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

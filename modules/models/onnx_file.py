@@ -83,11 +83,6 @@ def read_summary(path: Path) -> ModelSummary:
     return _summary(path, memoryview(mapped))
 
 
-def summary_of(content: bytes, name: str = "the model") -> ModelSummary:
-    """What an ONNX file's content says of itself. Raises `ModelError` as `read_summary` does."""
-    return _summary(Path(name), memoryview(content))
-
-
 def _summary(path: Path, whole: memoryview) -> ModelSummary:
     ir_version, producer, graphs = 0, "", 0
     opsets: dict[str, int] = {}

@@ -3,7 +3,6 @@
 The first run of a shape plans memory, grows the arena and touches weights for the first time; later ones do not.
 """
 
-import statistics
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,16 +27,6 @@ class WarmedClass:
     sizes: Mapping[str, int]
     passes_ms: tuple[float, ...]
     binds: bool = False
-
-    @property
-    def first_ms(self) -> float:
-        """The first pass, which nobody waits for now."""
-        return self.passes_ms[0]
-
-    @property
-    def steady_ms(self) -> float:
-        """The median of the others, or the only one."""
-        return statistics.median(self.passes_ms[1:] or self.passes_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,21 +44,21 @@ def test_calls_as_large_as_the_knee_are_nearly_the_best(fixed_s: float, each_s: 
     knee = model.knee(KEY)
     per_s = knee / (fixed_s + each_s * knee)
     assert per_s >= 0.92 * 64 / (fixed_s + each_s * 64)
-    assert model.capacity_per_s(KEY, workers=3) == pytest.approx(3 * per_s, rel=0.1)
+    assert model.share_s(KEY) == pytest.approx(1 / per_s, rel=0.1)
 
 
 def test_nothing_is_known_before_a_call() -> None:
     """A batch of one is begun with, and no time is made up."""
     model = CostModel()
     assert (model.knee(KEY), model.cap(KEY), model.scale(KEY)) == (1, 1, 1.0)
-    assert model.service_s(KEY, batch=1) is model.share_s(KEY) is model.capacity_per_s(KEY, workers=1) is None
+    assert model.service_s(KEY, batch=1) is model.share_s(KEY) is None
     assert model.learnt(KEY) is None
     assert not model.is_settled(KEY)
     assert model.keys == ()
 
 
 def test_a_noisy_neighbour_is_a_scale_and_no_refit() -> None:
-    """Calls take 1.5 times the wall time at the same CPU time: knee and own cost stay, times and capacity scale."""
+    """Calls take 1.5 times the wall time at the same CPU time: knee and own cost stay, times scale."""
     cost = affine(0.004, 0.001)
     model = taught(cost)
     knee, share_s, shifts = model.knee(KEY), model.share_s(KEY), model._keys[KEY].costs.shifts
@@ -71,7 +71,6 @@ def test_a_noisy_neighbour_is_a_scale_and_no_refit() -> None:
     assert model.knee(KEY) == knee
     assert model._keys[KEY].costs.shifts == shifts
     assert model.share_s(KEY) == pytest.approx(share_s, rel=0.05)
-    assert model.capacity_per_s(KEY, workers=2) == pytest.approx(2 / (1.5 * share_s), rel=0.08)
     taught(cost, model=model)
     assert model.scale(KEY) == pytest.approx(1.0, abs=0.05)
 
@@ -126,7 +125,7 @@ def test_what_was_learnt_is_there_at_the_next_start() -> None:
     again = CostModel.from_dict(saved, machine="here", digests=DIGESTS, limits=model.limits)
     assert again.knee(KEY) == model.knee(KEY)
     assert again.service_s(KEY, batch=4) == pytest.approx(model.service_s(KEY, batch=4), rel=0.05)
-    assert again.capacity_per_s(KEY, workers=2) == pytest.approx(model.capacity_per_s(KEY, workers=2), rel=0.05)
+    assert again.share_s(KEY) == pytest.approx(model.share_s(KEY), rel=0.05)
     assert CostModel.from_dict(
         again.to_dict(machine="here", digests=DIGESTS), machine="here", digests=DIGESTS
     ).keys == (KEY,)

@@ -21,7 +21,6 @@ def test_a_call_is_timed_and_its_result_passed_on(clock: list[float]) -> None:
     timer = ModuleTimer("a stage")
     assert timer.run(call) == "done"
     assert timer.times.max == 0.25
-    assert timer.is_within_target
 
 
 def test_a_call_that_raises_is_timed_too(clock: list[float]) -> None:
@@ -35,7 +34,6 @@ def test_a_call_that_raises_is_timed_too(clock: list[float]) -> None:
     with pytest.raises(ValueError, match="no"):
         timer.run(call)
     assert timer.times.count == 1
-    assert not timer.is_within_target
 
 
 def test_calls_are_repeated_for_as_long_as_is_said(clock: list[float]) -> None:
@@ -49,9 +47,3 @@ def test_calls_are_repeated_for_as_long_as_is_said(clock: list[float]) -> None:
     assert 10 <= timer.times.count <= 11
     timer.repeat(call, seconds=0.0, least=3)
     assert 13 <= timer.times.count <= 14
-
-
-def test_a_target_is_above_0() -> None:
-    """Else nothing could be within it."""
-    with pytest.raises(ValueError, match="target_s"):
-        ModuleTimer("a stage", target_s=0.0)

@@ -82,4 +82,4 @@ def test_moments_hold_every_piece_once() -> None:
     """By when it was due."""
     moments = book({0: [0.1] * 10, 1: [None] * 10}).moments(from_s=0, until_s=2)
     assert [moment.sent for moment in moments] == [6, 4, 6, 4]
-    assert [moment.late_share for moment in moments] == [0.5] * 4
+    assert [moment.on_time for moment in moments] == [3, 2, 3, 2]

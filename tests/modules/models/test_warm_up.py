@@ -23,7 +23,7 @@ def test_every_class_is_run_as_often_as_was_asked_for(tmp_path: Path) -> None:
     model = bands(tmp_path, OnnxOptions(warm_up_passes=4))
     warmed = warm_up(model, [{"N": rows} for rows in (1, 4, 2)])
     assert [(one.sizes["N"], len(one.passes_ms)) for one in warmed] == [(4, 4), (2, 4), (1, 4)]
-    assert all(one.first_ms > 0 < one.steady_ms for one in warmed)
+    assert all(pass_ms > 0 for one in warmed for pass_ms in one.passes_ms)
     for rows, is_warm in ((1, True), (2, True), (3, False), (4, True)):
         assert model.timed({"samples": np.ones((rows, 8), np.float32)}).warmed_up is is_warm
 
