@@ -1,11 +1,16 @@
 """`onbeat` as a person runs it: in a process of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from engine.cli.app import app
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 300.0
@@ -37,6 +42,22 @@ def onbeat(
     process = start(*arguments, folder=folder, first_on_path=first_on_path, **settings)
     stdout, stderr = process.communicate(timeout=PATIENCE_S)
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def in_this_process(*arguments: str | Path, folder: Path) -> Result:
+    """What `onbeat` says in `folder` of wrong usage, without a process of its own, whose start takes most of a second.
+
+    For nothing that begins a run with -o: that forks.
+    """
+    assert "-o" not in arguments
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, [*map(str, arguments)])
+
+
+def told(answer: Result) -> str:
+    """Its stderr in one line, without the frames that are drawn around it."""
+    assert isinstance(answer.exception, SystemExit), answer.exception
+    return " ".join(answer.stderr.replace("│", " ").split())
 
 
 def results(folder: Path) -> list[dict[str, Any]]:

@@ -213,24 +213,24 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize(
-    ("file", "line"),
-    [
-        ("modules/errors.py", "import engine.version\n"),
-        ("engine/version.py", "import numpy\n"),
-        ("modules/errors.py", "import asyncio\n"),
-        ("modules/audio/transcript.py", "import modules.audio.formats\n"),
-    ],
-)
-def test_import_linter_notices_a_wrong_import(tmp_path: Path, file: str, line: str) -> None:
-    """The contracts in `pyproject.toml` turn red for an import the wrong way, and for a cycle."""
+WRONG_IMPORTS = {
+    "modules/errors.py": "import asyncio\nimport engine.version\nimport typer\n",
+    "engine/version.py": "import numpy\n",
+    "modules/audio/transcript.py": "import modules.audio.formats\n",
+}
+"""One against each contract."""
+
+
+def test_import_linter_notices_a_wrong_import(tmp_path: Path) -> None:
+    """Every contract in `pyproject.toml` turns red, for an import the wrong way or for a cycle."""
     for folder in ("engine", "modules"):
         for source in (ROOT / folder).rglob("*.py"):
             copy = tmp_path / source.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(source.read_text())
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
-    (tmp_path / file).write_text(line + (tmp_path / file).read_text())
+    for file, lines in WRONG_IMPORTS.items():
+        (tmp_path / file).write_text(lines + (tmp_path / file).read_text())
     answer = lint_imports(tmp_path)
     assert answer.returncode == 1, answer.stdout + answer.stderr
-    assert "BROKEN" in answer.stdout
+    assert "0 kept, 5 broken" in answer.stdout

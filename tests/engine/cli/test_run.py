@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import PATIENCE_S, PLAIN, onbeat, results, start
+from tests.command import PATIENCE_S, PLAIN, in_this_process, onbeat, results, start, told
 from tests.fakes import ramp, write_wav
 
 
@@ -66,16 +66,10 @@ def test_one_format_without_a_folder_is_all_that_is_printed(calls: Path, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["nowhere"], 2, "no such file or folder: nowhere"),
         (["empty"], 1, "no recording found in empty: 0 files looked at"),
         (["texts"], 1, "no recording found in texts: 1 files looked at"),
         (["calls", "-o", "texts/a.txt"], 1, "cannot write to the output folder"),
-        (["calls", "--frobnicate"], 2, "No such option"),
-        (["calls", "--format", "doc"], 2, "unknown format 'doc'; there are txt, json, srt, vtt, tsv"),
-        (["calls", "--format", "txt,srt"], 2, "add -o DIR"),
-        (["calls", "--asr", "cloud"], 2, "auto, vosk, sphinx or none"),
         (["calls", "--asr", "vosk", "--vosk-model", "empty"], 1, "no Vosk model in empty"),
-        ([], 2, "Missing argument"),
     ],
 )
 def test_what_cannot_be_run_says_why(calls: Path, tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
@@ -89,6 +83,25 @@ def test_what_cannot_be_run_says_why(calls: Path, tmp_path: Path, arguments: lis
     assert answer.returncode == code, answer.stderr
     assert words in " ".join(answer.stderr.split())
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "no such file or folder: nowhere"),
+        (["calls", "--frobnicate"], "No such option"),
+        (["calls", "--format", "doc"], "unknown format 'doc'; there are txt, json, srt, vtt, tsv"),
+        (["calls", "--format", "txt,srt"], "add -o DIR"),
+        (["calls", "--asr", "cloud"], "auto, vosk, sphinx or none"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_begun(calls: Path, arguments: list[str], words: str) -> None:
+    """With exit code 2."""
+    plain = [] if "--asr" in arguments else PLAIN
+    answer = in_this_process("run", *arguments, *plain, folder=calls.parent)
+    assert answer.exit_code == 2
+    assert words in told(answer)
 
 
 def test_an_unknown_key_in_the_settings_file_names_the_nearest(calls: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import PATIENCE_S
+from tests.command import PATIENCE_S, in_this_process, told
 from tests.fakes import ramp, write_wav
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -105,25 +105,32 @@ def test_realtime_reads_a_file_no_faster_than_it_was_spoken(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "words"),
     [
-        (["nowhere.wav"], 2, "no such file: nowhere.wav; give a file, - for stdin, or mic"),
-        (["text.wav"], 1, "cannot decode"),
-        (["-"], 1, "cannot decode"),
-        (["-", "--rate", "0"], 2, "Invalid value for '--rate'"),
-        (["-", "--rate", "8000", "--channels", "0"], 2, "Invalid value for '--channels'"),
-        (["text.wav", "--asr", "cloud"], 2, "auto, vosk, sphinx or none"),
-        (["text.wav", "--chunk-s", "0"], 2, "chunk_s"),
-        ([], 2, "Missing argument"),
+        (["nowhere.wav"], "no such file: nowhere.wav; give a file, - for stdin, or mic"),
+        (["-", "--rate", "0"], "Invalid value for '--rate'"),
+        (["-", "--rate", "8000", "--channels", "0"], "Invalid value for '--channels'"),
+        (["text.wav", "--asr", "cloud"], "auto, vosk, sphinx or none"),
+        (["text.wav", "--chunk-s", "0"], "chunk_s"),
+        ([], "Missing argument"),
     ],
 )
-def test_what_cannot_be_streamed_says_why(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
-    """A clear line, the right exit code, no traceback."""
+def test_wrong_usage_is_told_before_anything_is_begun(tmp_path: Path, arguments: list[str], words: str) -> None:
+    """With exit code 2."""
     (tmp_path / "text.wav").write_text("nothing to hear")
     plain = [] if "--asr" in arguments else PLAIN
-    answer = stream(*arguments, *plain, folder=tmp_path)
-    assert answer.returncode == code, answer.stderr
-    assert words in " ".join(answer.stderr.replace("│", " ").split())
+    answer = in_this_process("stream", *arguments, *plain, folder=tmp_path)
+    assert answer.exit_code == 2
+    assert words in told(answer)
+
+
+@pytest.mark.parametrize("source", ["text.wav", "-"])
+def test_what_cannot_be_streamed_says_why(tmp_path: Path, source: str) -> None:
+    """A clear line, exit code 1, no traceback."""
+    (tmp_path / "text.wav").write_text("nothing to hear")
+    answer = stream(source, *PLAIN, folder=tmp_path)
+    assert answer.returncode == 1
+    assert "cannot decode" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
