@@ -3,18 +3,17 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated
 
 import anyio
 import typer
 from rich.console import Console, RenderableType
-from rich.live import Live
 from rich.text import Text
 
 from engine.cli.dashboard_view import DashboardView
 from engine.cli.progress import Tally
-from engine.cli.terminal import shares_terminal, terminal_size
+from engine.cli.terminal import terminal_size
+from engine.cli.terminal_display import TerminalDisplay
 from engine.failures import first_error
 from modules.monitoring.dashboard import Dashboard
 from modules.monitoring.engine_state import EngineState
@@ -30,8 +29,8 @@ DashboardWish = Annotated[
 ]
 
 
-class LiveDashboard:
-    """A display on stderr; use it as a context manager. Leaving it takes it away and leaves the terminal as it was."""
+class LiveDashboard(TerminalDisplay):
+    """A display of what a monitor says."""
 
     def __init__(self, title: str, *, console: Console | None = None) -> None:
         """Prepare it, under a `title` of a few words."""
@@ -39,30 +38,7 @@ class LiveDashboard:
         """Gives a line of the command's own, shown above the rest; called in the thread that draws."""
         self._title = title
         self._shown: Dashboard | None = None
-        self._console = console or Console(stderr=True)
-        self._live = Live(
-            get_renderable=self._draw,
-            console=self._console,
-            refresh_per_second=_REDRAWN_PER_S,
-            transient=True,
-            redirect_stdout=shares_terminal(),
-            vertical_overflow="crop",
-        )
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the display away."""
-        self._live.stop()
-
-    def tell(self, line: str) -> None:
-        """Write one line above the display."""
-        self._console.print(Text(line), soft_wrap=True)
+        super().__init__(self._draw, console=console, redrawn_per_s=_REDRAWN_PER_S)
 
     async def follow(self, monitor: RealTimePerformanceMonitor) -> None:
         """Show what `monitor` says until cancelled; where nobody ticks it, tick it without knowing more."""
@@ -77,7 +53,7 @@ class LiveDashboard:
     def _draw(self) -> RenderableType:
         """What is shown, in the thread that draws: frozen data alone."""
         if size := terminal_size():
-            self._console.size = size  # rich looks at other descriptors, which may be no terminal
+            self.console.size = size  # rich looks at other descriptors, which may be no terminal
         if self._shown is None:
             return Text("")
         return DashboardView(self._shown, title=self._title, work=self.work())

@@ -9,13 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.terminal import shares_terminal
+from engine.cli.terminal_display import TerminalDisplay
 from engine.jobs.request import Notice
 from modules.results import FileResult, Status
 
@@ -167,28 +166,22 @@ class RichProgress(Tally):
         """Prepare the display."""
         super().__init__()
         self._spinner = Spinner("dots")
-        self._live = Live(
-            get_renderable=self._draw,
-            console=Console(stderr=True),
-            refresh_per_second=8,
-            transient=True,
-            redirect_stdout=shares_terminal(),
-        )
+        self._display = TerminalDisplay(self._draw)
 
     def __enter__(self) -> Self:
         """Begin to show."""
-        self._live.start()
+        self._display.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take the display away: the summary comes instead."""
-        self._live.stop()
+        self._display.__exit__(kind, error, trace)
 
     def tell(self, line: str) -> None:
         """Write one line above the display."""
-        self._live.console.print(Text(line), soft_wrap=True)
+        self._display.tell(line)
 
     def _draw(self) -> RenderableType:
         files = Table.grid(padding=(0, 2))
