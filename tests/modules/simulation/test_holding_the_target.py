@@ -18,8 +18,6 @@ from modules.simulation.scenarios import Scenario
 from modules.simulation.search import Trials, most, most_streams, static_grid
 from modules.tuning.plan import Knob
 
-pytestmark = pytest.mark.no_cover  # half an hour of simulated seconds: too many to be traced
-
 CORES, STREAMS_A_CORE = 2, 40
 TARGET_S = 0.3
 OVERHEAD, MIXED, FLAT, DRIFTING = "overhead-bound", "mixed", "flat with a cliff", "drifting"
