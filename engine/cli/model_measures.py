@@ -213,10 +213,6 @@ def _print_report(report: OptimizerReport, folder: Path) -> None:
     typer.echo(f"kept: {folder / best.file}" if best and best.file else "kept: none; the original is used")
 
 
-def _cost_row(cost: RowsCost) -> tuple[str, ...]:
-    return (str(cost.rows), ms(cost.first_ms), ms(cost.call_ms), f"{cost.rows_per_s:,.0f}", ms(cost.cpu_ms_a_row))
-
-
 def _verdict_row(verdict: Verdict) -> tuple[str, ...]:
     gain, error = verdict.gain, verdict.error
     return (
