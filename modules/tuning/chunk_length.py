@@ -20,7 +20,7 @@ _MIN_GAIN_SHORTER = 1.10
 """What a shorter length must carry more when none is enough: it costs at least as much per second of audio, unless
 something like a cache is at its end."""
 
-_TRY_S, _FULL = 3.0, 0.95
+_TRY_S, _FULL = 3.0, 0.92
 """For so long after going to a longer length it is a try, in vain if it carries no more than a shorter one that is
 filled to at most that much: speakers wait less with the shorter one."""
 

@@ -9,13 +9,13 @@ from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.controller import Controller
 from modules.tuning.plan import Knob, Limits, LoadSeen, Observation, Plan, ResourcesSeen
 
-LOOK_S, STREAMS, LENGTHS_S = 0.25, 19, (0.2, 0.4, 0.8)
+LOOK_S, STREAMS = 0.25, 18
 
 
 def lengths_used(
     costs: dict[float, float], *, noise: float = 0.0, until_s: float = 40.0, late: int = 0
 ) -> list[tuple[float, float]]:
-    """When which length was gone to, under a load of 19 streams; the cost of a length is known once it was in force.
+    """When which length was gone to, under a load of 18 streams; the cost of a length is known once it was in force.
 
     `costs` are seconds of a worker a chunk, of which two workers have plenty or not; each look sees the cost of the
     length in force with that much noise.
