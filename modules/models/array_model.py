@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Protocol
 
 import numpy as np
@@ -93,17 +94,17 @@ class RowCalls:
         A model whose batch axis is fixed gets as many rows a call as it wants, the last call filled up with zeros.
         Raises `ModelError` for an output that has not a row for each.
         """
-        step = fixed_batch(model, self.name) or self.max_rows
-        parts = [self._call(model, rows[start : start + step]) for start in range(0, len(rows), step)]
-        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)] if len(parts) > 1 else parts[0]
+        fixed = fixed_batch(model, self.name)
+        step = fixed or self.max_rows
+        found = [self._call(model, rows[start : start + step], fixed) for start in range(0, len(rows), step)]
+        return [np.concatenate(outputs) for outputs in zip(*found, strict=True)] if len(found) > 1 else found[0]
 
-    def _call(self, model: ArrayModel, rows: Array) -> list[Array]:
-        fixed = fixed_batch(model, self.name) or len(rows)
+    def _call(self, model: ArrayModel, rows: Array, fixed: int | None) -> list[Array]:
         filled = np.ascontiguousarray(rows)
-        if fixed > len(rows):
+        if fixed and fixed > len(rows):
             filled = np.concatenate([rows, np.zeros((fixed - len(rows), *rows.shape[1:]), rows.dtype)])
         outputs = model.run({self.name: filled, **self.beside})
-        return [owed(model, outputs[number], fixed)[: len(rows)] for number in self.outputs]
+        return [owed(model, outputs[number], len(filled))[: len(rows)] for number in self.outputs]
 
 
 def owed(model: ArrayModel, output: Array, rows: int) -> Array:
@@ -111,3 +112,11 @@ def owed(model: ArrayModel, output: Array, rows: int) -> Array:
     if not output.ndim or len(output) != rows:
         raise ModelError(f"{model!r} gave an output of shape {output.shape} for {rows} rows; it owes a row for each")
     return output
+
+
+def parts(rows: Array, counts: Sequence[int]) -> list[Array]:
+    """The rows again as they were before they were put together: so many of the first, so many of the next."""
+    if len(counts) == 1:
+        return [rows]
+    ends = accumulate(counts)
+    return [rows[end - count : end] for count, end in zip(counts, ends, strict=True)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modules.audio.detection import Detection
 from modules.batching.detections import DetectionMerger, DetectionRules
 from modules.errors import ModelError
-from modules.models.array_model import ArrayModel, RowCalls, fixed_batch
+from modules.models.array_model import ArrayModel, RowCalls, fixed_batch, parts
 from modules.models.tensors import Array
 from modules.stages.front_ends import FrontEnd
 from modules.stages.hop import AnyStage
@@ -68,8 +68,7 @@ class OnnxClassifier:
         every = rows[0] if len(rows) == 1 else np.concatenate(rows)
         scores = activated(self._calls.run(self._model, every)[0], self._activation)
         self._check_classes(scores.shape[-1])
-        ends = np.cumsum([len(some) for some in rows])[:-1]
-        return [Scored(run, part) for run, part in zip(batch, np.split(scores, ends), strict=True)]
+        return [Scored(run, part) for run, part in zip(batch, parts(scores, [len(some) for some in rows]), strict=True)]
 
     def cancel(self) -> None:
         """Break off the calls that run; see `Hop.break_off`."""

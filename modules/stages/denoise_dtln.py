@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from modules.audio.buffer import AudioBuffer
 from modules.errors import ModelError
 from modules.models.array_model import ArrayModel, fixed_batch
+from modules.models.step_calls import Memory, StepCalls
 from modules.models.tensors import Array
 from modules.stages.hop import AnyStage
 from modules.stages.sound import SoundAt
@@ -54,16 +55,17 @@ class DtlnState:
 
 
 class _Model(NamedTuple):
-    """One of the two models, and which of its inputs and outputs is the signal and which the state."""
+    """One of the two models, and how its signal and its state go through it."""
 
     model: ArrayModel
-    signal: str
-    state: str
+    steps: StepCalls
     state_shape: tuple[int, ...]
 
-    def run(self, signal: Array, states: Array) -> list[Array]:
-        """The output signal and the new states, of as many rows."""
-        return self.model.run({self.signal: signal, self.state: states})
+    def rolled(self, rows: Sequence[Floats], states: Sequence[Array]) -> tuple[list[Floats], list[Array]]:
+        """The output for each step of each row, and its new state."""
+        given = [(state,) for state in states]
+        found, after = self.steps.run(self.model, [row[:, np.newaxis] for row in rows], given)
+        return [out[:, 0] for (out,) in found], [state for (state,) in after]
 
 
 class DtlnDenoiser:
@@ -98,22 +100,16 @@ class DtlnDenoiser:
         self, states: Sequence[DtlnState], batch: Sequence[Shifts]
     ) -> tuple[list[DtlnState], list[AudioBuffer]]:
         """New states and clean audio for each payload: what is complete by then, which is 384 samples behind."""
-        if not self.is_batched and len(batch) > 1:
-            alone = [self.process([state], [payload]) for state, payload in zip(states, batch, strict=True)]
-            return [state for (state,), _ in alone], [audio for _, (audio,) in alone]
-        order = sorted(range(len(batch)), key=lambda i: batch[i].audio.frames, reverse=True)
-        heard = [np.concatenate((states[i].heard, batch[i].audio.samples)) for i in order]
-        counts = [payload.audio.frames // SHIFT_FRAMES for payload in (batch[i] for i in order)]
-        first = np.concatenate([states[i].first for i in order])
-        second = np.concatenate([states[i].second for i in order])
-        blocks = self._cleaned(heard, counts, first, second)
-        new_states, outputs = list(states), [payload.audio for payload in batch]
-        for row, i in enumerate(order):
-            complete, sums = _added(states[i].sums, blocks[row])
-            frames = states[i].frames + batch[i].audio.frames
-            last = (first[row : row + 1].copy(), second[row : row + 1].copy())
-            new_states[i] = DtlnState(*last, heard[row][-DELAY_FRAMES:].copy(), sums, frames)
-            outputs[i] = _placed(complete, batch[i], frames_before=states[i].frames)
+        heard = [
+            np.concatenate((state.heard, payload.audio.samples)) for state, payload in zip(states, batch, strict=True)
+        ]
+        blocks, first, second = self._cleaned(heard, states)
+        new_states, outputs = [], []
+        for row, (state, payload) in enumerate(zip(states, batch, strict=True)):
+            complete, sums = _added(state.sums, blocks[row])
+            frames = state.frames + payload.audio.frames
+            new_states.append(DtlnState(first[row], second[row], heard[row][-DELAY_FRAMES:].copy(), sums, frames))
+            outputs.append(_placed(complete, payload, frames_before=state.frames))
         return new_states, outputs
 
     def cancel(self) -> None:
@@ -122,19 +118,22 @@ class DtlnDenoiser:
             if stop := getattr(model, "stop", None):
                 stop()
 
-    def _cleaned(self, heard: list[Floats], counts: list[int], first: Array, second: Array) -> list[Floats]:
-        """The clean windows of each row, (shifts, 512), longest row first; the states are moved on in place.
+    def _cleaned(
+        self, heard: list[Floats], states: Sequence[DtlnState]
+    ) -> tuple[list[Floats], list[Array], list[Array]]:
+        """The clean windows of each row, (shifts, 512), and what both models remember then.
 
         What needs no state, the transforms, is done for all windows at once; only the models run step by step.
         """
         spectra = [np.fft.rfft(_windows(samples)) for samples in heard]
-        masks = _rolled(self._first, first, [np.abs(spectrum).astype(np.float32) for spectrum in spectra])
+        loudness = [np.abs(spectrum).astype(np.float32) for spectrum in spectra]
+        masks, first = self._first.rolled(loudness, [state.first for state in states])
         rough = [
             np.fft.irfft(spectrum * mask, WINDOW_FRAMES).astype(np.float32)
             for spectrum, mask in zip(spectra, masks, strict=True)
         ]
-        assert [len(windows) for windows in rough] == counts
-        return _rolled(self._second, second, rough)
+        blocks, second = self._second.rolled(rough, [state.second for state in states])
+        return blocks, first, second
 
 
 class ShiftsOf:
@@ -197,20 +196,6 @@ def denoising(denoiser: DtlnDenoiser) -> tuple[AnyStage, ...]:
     return (SoundAt(RATE_HZ), ShiftsOf(), denoiser, SomeAudio())
 
 
-def _rolled(model: _Model, states: Array, rows: list[Floats]) -> list[Floats]:
-    """The model's output for each step of each row, longest row first; `states` are moved on in place."""
-    outputs = [np.empty_like(row) for row in rows]
-    active = len(rows)
-    for step in range(len(rows[0])):
-        while len(rows[active - 1]) <= step:
-            active -= 1
-        signal = np.stack([row[step] for row in rows[:active]])[:, np.newaxis]
-        out, states[:active] = model.run(signal, states[:active])
-        for row in range(active):
-            outputs[row][step] = out[row, 0]
-    return outputs
-
-
 def _windows(samples: Floats) -> Floats:
     return sliding_window_view(samples, WINDOW_FRAMES)[::SHIFT_FRAMES]
 
@@ -243,4 +228,4 @@ def _known(model: ArrayModel, width: int) -> _Model:
     shape = tuple(axis for axis in states[0].shape[1:] if isinstance(axis, int))
     if len(shape) != len(states[0].shape) - 1:
         raise ModelError(f"{model!r} is no DTLN model: its state {states[0].name} has free axes {states[0].shape}")
-    return _Model(model, signals[0].name, states[0].name, shape)
+    return _Model(model, StepCalls(signals[0].name, (Memory(states[0].name, 1),)), shape)

@@ -9,8 +9,9 @@ import numpy as np
 from modules.audio.buffer import AudioBuffer
 from modules.errors import ModelError
 from modules.events import EventType, StreamEvent
-from modules.models.array_model import ArrayModel, RowCalls, fixed_batch, owed
-from modules.models.tensors import Array, TensorSpec
+from modules.models.array_model import ArrayModel, RowCalls, fixed_batch, parts
+from modules.models.step_calls import Memory, StepCalls
+from modules.models.tensors import Array
 from modules.stages.classify_onnx import MAX_ROWS, Activation, Scored, activated
 from modules.stages.front_ends import FrontEnd
 from modules.stages.windows import WindowRun
@@ -34,12 +35,10 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """An input that is fed what an output gave before, and the axis along which streams lie beside each other."""
+    """What the model remembers of a stream: how it is carried on, and what it is before the first window."""
 
-    tensor: TensorSpec
-    output: int
-    axis: int
-    shape: tuple[int, ...]
+    memory: Memory
+    empty: Array
 
 
 class GenericModel:
@@ -60,22 +59,29 @@ class GenericModel:
         self._model = model
         self.models = (model,)
         self._front_end = front_end
-        self._feeds = feeds
         self._inputs = {tensor.name: tensor for tensor in model.inputs}
         self._output_names = [tensor.name for tensor in model.outputs] or list(outputs)
         if model.inputs:
             _same_names(model, "input", feeds, self._inputs)
-        self._given = {name: self._output(name) for name in outputs}
+        self._given = tuple(dict.fromkeys(outputs))
+        self._outputs = tuple(self._output(name) for name in self._given)
         heard = [name for name, feed in feeds.items() if feed in AUDIO_FEEDS]
         if len(heard) != 1:
             raise ModelError(f"{model!r}: one input hears {' or '.join(AUDIO_FEEDS)}, here {len(heard)} do")
         self._heard = heard[0]
         self._states = [self._state(name, feed) for name, feed in feeds.items() if _is_state(feed)]
         self.is_batched = fixed_batch(model, self._heard) is None
+        elements = {name: tensor.element for name, tensor in self._inputs.items()}
+        self._rates = {name: elements.get(name, "int64") for name, feed in feeds.items() if feed == "rate"}
+        self._numbers = {
+            name: np.array(feed, elements.get(name, "float32"))
+            for name, feed in feeds.items()
+            if not isinstance(feed, str)
+        }
 
     def initial_state(self) -> tuple[Array, ...]:
         """Zeros, for each state of the model."""
-        return tuple(np.zeros(state.shape, state.tensor.element) for state in self._states)
+        return tuple(state.empty for state in self._states)
 
     def process(
         self, states: Sequence[tuple[Array, ...]], batch: Sequence[WindowRun]
@@ -84,7 +90,7 @@ class GenericModel:
         rows = [self._front_end.rows(run) for run in batch]
         beside = self._constants(batch[0].shape.sample_rate)
         if self._states:
-            new_states, outputs = self._rolled(list(states), rows, beside)
+            new_states, outputs = self._rolled(states, rows, beside)
         else:
             new_states, outputs = list(states), self._at_once(rows, beside)
         values = [dict(zip(self._given, arrays, strict=True)) for arrays in outputs]
@@ -97,43 +103,24 @@ class GenericModel:
 
     def _at_once(self, rows: list[Array], beside: Mapping[str, Array]) -> list[list[Array]]:
         """All windows of all streams in as few calls as may be."""
-        calls = RowCalls(self._heard, MAX_ROWS, tuple(self._given.values()), beside)
+        calls = RowCalls(self._heard, MAX_ROWS, self._outputs, beside)
         found = calls.run(self._model, rows[0] if len(rows) == 1 else np.concatenate(rows))
-        ends = np.cumsum([len(some) for some in rows])[:-1]
-        return [list(parts) for parts in zip(*(np.split(output, ends) for output in found), strict=True)]
+        counts = [len(some) for some in rows]
+        return [list(each) for each in zip(*(parts(output, counts) for output in found), strict=True)]
 
     def _rolled(
-        self, states: list[tuple[Array, ...]], rows: list[Array], beside: Mapping[str, Array]
+        self, states: Sequence[tuple[Array, ...]], rows: list[Array], beside: Mapping[str, Array]
     ) -> tuple[list[tuple[Array, ...]], list[list[Array]]]:
-        """Window after window, those of different streams together; longest first, so that streams leave at the end."""
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
-        found: list[list[list[Array]]] = [[] for _ in rows]
-        for step in range(len(rows[order[0]])):
-            active = [i for i in order if len(rows[i]) > step]
-            for group in [active] if self.is_batched else [[i] for i in active]:
-                carried = {
-                    state.tensor.name: np.concatenate([states[i][n] for i in group], axis=state.axis)
-                    for n, state in enumerate(self._states)
-                }
-                heard = np.stack([rows[i][step] for i in group])
-                outputs = self._model.run({self._heard: heard, **carried, **beside})
-                wanted = [owed(self._model, outputs[number], len(group)) for number in self._given.values()]
-                parts = [np.split(outputs[state.output], len(group), axis=state.axis) for state in self._states]
-                for place, i in enumerate(group):
-                    states[i] = tuple(part[place] for part in parts)
-                    found[i].append([output[place : place + 1] for output in wanted])
-        return states, [[np.concatenate(parts) for parts in zip(*row, strict=True)] for row in found]
+        """Window after window, those of different streams together."""
+        memories = tuple(state.memory for state in self._states)
+        found, after = StepCalls(self._heard, memories, self._outputs, beside).run(self._model, rows, states)
+        return after, found
 
     def _constants(self, sample_rate: int) -> dict[str, Array]:
         """What is the same for every window: the rate, and numbers."""
-        fed: dict[str, float] = {
-            name: sample_rate if isinstance(feed, str) else feed
-            for name, feed in self._feeds.items()
-            if feed == "rate" or not isinstance(feed, str)
-        }
-        types = {name: "int64" if self._feeds[name] == "rate" else "float32" for name in fed}
-        types |= {name: tensor.element for name, tensor in self._inputs.items()}
-        return {name: np.array(number, types[name]) for name, number in fed.items()}
+        if not self._rates:
+            return self._numbers
+        return self._numbers | {name: np.array(sample_rate, element) for name, element in self._rates.items()}
 
     def _state(self, name: str, feed: str | float) -> _State:
         if name not in self._inputs:
@@ -143,7 +130,8 @@ class GenericModel:
         if len(free) > 1:
             raise ModelError(f"{self._model!r}: the state {tensor.name!r} has several free axes: {tensor.shape}")
         shape = tuple(length if isinstance(length, int) else 1 for length in tensor.shape)
-        return _State(tensor, self._output(str(feed).removeprefix(STATE)), free[0] if free else 0, shape)
+        memory = Memory(name, self._output(str(feed).removeprefix(STATE)), free[0] if free else 0)
+        return _State(memory, np.zeros(shape, tensor.element))
 
     def _output(self, name: str) -> int:
         if name not in self._output_names:
