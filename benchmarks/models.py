@@ -6,17 +6,22 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from itertools import product
 from pathlib import Path
 
+import anyio
 import numpy as np
 
-from benchmarks.model_loops import bare, bare_defaults, bare_loop, best_of, in_rounds, on_workers, paced_cpu_ms
+from benchmarks.model_loops import bare, bare_defaults, paced_cpu_ms
 from benchmarks.model_material import Subject, encoder, subjects
+from benchmarks.model_stages import stage_call
+from benchmarks.model_turns import BareThreads, Side, best_of, in_turn, on_pool
 from benchmarks.model_variants import variants
 from engine.speech_search import PULL_S
-from modules.models.model_bench import cost_of, knee
+from engine.workers import WorkerThreads
+from modules.models.model_bench import cost_of, costs_of, knee
 from modules.models.onnx import OnnxModel
 from modules.models.shapes import ShapeClasses
 from modules.models.warm_up import measure_binding, warm_up
@@ -41,7 +46,7 @@ def report(*, seconds: float = 1.0) -> bool:
         under_test = [*subjects(Path(folder)), encoder(Path(folder))]
         good = [
             _together(under_test),
-            _throughput(under_test, seconds=seconds),
+            anyio.run(partial(_throughput, under_test, seconds=seconds)),
             _light_load(under_test, seconds=seconds),
             _first_requests(under_test),
             _binding(under_test),
@@ -73,34 +78,42 @@ def _together(under_test: Sequence[Subject]) -> bool:
     return worst <= MOST_DIFFERENCE
 
 
-def _throughput(under_test: Sequence[Subject], *, seconds: float) -> bool:
+async def _throughput(under_test: Sequence[Subject], *, seconds: float) -> bool:
     """Rows a second at the knee on the engine's workers, beside bare loops with every thread setting, in turn."""
-    cpus = worker_count(effective_cpus())
-    settings = [
-        one for one in product(range(1, cpus + 1), range(1, cpus + 1), (False, True)) if one[0] > 1 or not one[2]
-    ]
-    shares = []
-    for subject in under_test:
-        model = OnnxModel(subject.path)
-        best = knee([cost_of(model.run, subject.feeds(rows), rows=rows, seconds=seconds / 4) for rows in ROWS])
-        feeds, calls = subject.feeds(best.rows), max(1, round(_HOP_MS / best.call_ms))
-        ours = partial(on_workers, partial(model.run, feeds), calls=calls, rows=best.rows, workers=cpus)
+    async with WorkerThreads(worker_count(effective_cpus())) as pool:
+        return min([await _share_of_bare(subject, pool, seconds=seconds) for subject in under_test]) >= LEAST_SHARE
+
+
+async def _share_of_bare(subject: Subject, pool: WorkerThreads, *, seconds: float) -> float:
+    """What calls of the model on the workers give, as a share of the best bare loop; and calls of its stage."""
+    model = OnnxModel(subject.path)
+    best = knee(costs_of(model.run, {rows: subject.feeds(rows) for rows in ROWS}, seconds=seconds / 4))
+    feeds, stage = subject.feeds(best.rows), stage_call(subject, model, best.rows)
+    calls, stage_calls = (max(1, round(_HOP_MS / ms)) for ms in (best.call_ms, best.call_ms * stage.rows / best.rows))
+    cpus = range(1, pool.count + 1)
+    with ExitStack() as opened:
         loops = {
-            (intra, threads, spins): partial(
-                bare_loop, bare(subject.path, intra, spins=spins), feeds, threads=threads, rows=best.rows
-            )
-            for intra, threads, spins in settings
+            (intra, threads, spins): opened.enter_context(
+                BareThreads(bare(subject.path, intra, spins=spins), feeds, best.rows, threads, spins=spins)
+            ).slot
+            for intra, threads, spins in product(cpus, cpus, (False, True))
+            if intra > 1 or not spins
         }
-        winner = best_of(loops)
-        found = in_rounds(ours, loops[winner], least=LEAST_SHARE)
-        shares.append(statistics.median(found.ratios))
-        print(
-            f"{subject.name}, {best.rows} rows a call (knee): {statistics.median(found.ours):,.0f} rows/s on {cpus} "
-            f"workers; best of {len(loops)} bare loops {statistics.median(found.theirs):,.0f} ({winner[0]} intra-op, "
-            f"{winner[1]} threads, spinning {'on' if winner[2] else 'off'}): {shares[-1]:.3f} in {len(found.ours)} "
-            f"rounds, between {found.interval[0]:.3f} and {found.interval[1]:.3f} (at least {LEAST_SHARE})"
-        )
-    return min(shares) >= LEAST_SHARE
+        winner = await best_of(loops)
+        sides: dict[str, Side] = {
+            "calls": on_pool(pool, partial(model.run, feeds), calls=calls, rows=best.rows),
+            "bare": loops[winner],
+            "stage": on_pool(pool, stage.call, calls=stage_calls, rows=stage.rows),
+        }
+        turns = await in_turn(sides, least=LEAST_SHARE, ours="calls", theirs="bare")
+    ratio = turns.ratio("calls", "bare")
+    print(
+        f"{subject.name}, {best.rows} rows a call (knee): {turns.rate('calls'):,.0f} rows/s on {pool.count} workers; "
+        f"best of {len(loops)} bare loops {turns.rate('bare'):,.0f} ({winner[0]} intra-op, {winner[1]} threads, "
+        f"spinning {'on' if winner[2] else 'off'}): {ratio} (at least {LEAST_SHARE}); as a stage, with what it does "
+        f"beside the model: {turns.ratio('stage', 'bare')}"
+    )
+    return ratio.median
 
 
 def _light_load(under_test: Sequence[Subject], *, seconds: float) -> bool:

@@ -10,7 +10,14 @@ from engine.workers import WorkerThreads
 
 
 async def rows_per_s(call: Callable[[], object], *, rows: int, workers: int, seconds: float) -> float:
-    """Rows a second of calls of so many rows, on so many workers, over about so long. Raises what `call` does.
+    """Rows a second of calls of so many rows, on so many workers, over about so long. Raises what `call` does."""
+    async with WorkerThreads(workers) as pool:
+        await pool.run(call)
+        return await rows_per_s_on(pool, call, rows=rows, seconds=seconds)
+
+
+async def rows_per_s_on(pool: WorkerThreads, call: Callable[[], object], *, rows: int, seconds: float) -> float:
+    """The same on workers that run already, and have nothing else to do.
 
     The sum of what each worker gives until its own last call: that another one has a call left is no time of its own.
     """
@@ -23,14 +30,12 @@ async def rows_per_s(call: Callable[[], object], *, rows: int, workers: int, sec
         done[worker] = done.get(worker, 0) + 1
         ended_s[worker] = time.perf_counter()
 
-    async def keep_calling(pool: WorkerThreads, until_s: float) -> None:
+    async def keep_calling(until_s: float) -> None:
         while time.perf_counter() < until_s:
             await pool.run(counted)
 
-    async with WorkerThreads(workers) as pool:
-        await pool.run(call)
-        started_s = time.perf_counter()
-        async with anyio.create_task_group() as tasks:
-            for _ in range(2 * workers):
-                tasks.start_soon(keep_calling, pool, started_s + seconds)
+    started_s = time.perf_counter()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(2 * pool.count):
+            tasks.start_soon(keep_calling, started_s + seconds)
     return sum(count * rows / (ended_s[worker] - started_s) for worker, count in done.items())

@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Feeds = Mapping[str, NDArray[Any]]
 
 _LEAST_CALLS: Final = 5
 _MOST_CALLS: Final = 2_000
+_PASSES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +46,47 @@ class RowsCost:
 
 def cost_of(run: Callable[[Feeds], object], feeds: Feeds, *, rows: int, seconds: float = 0.5) -> RowsCost:
     """Time calls of `run` for about so long, the first apart. Raises what `run` does."""
-    started_s = time.perf_counter()
-    run(feeds)
-    first_ms = (time.perf_counter() - started_s) * 1e3
-    taken_ms: list[float] = []
-    used_s, begun_s = time.process_time(), time.perf_counter()
-    while len(taken_ms) < _LEAST_CALLS or (len(taken_ms) < _MOST_CALLS and time.perf_counter() - begun_s < seconds):
+    (cost,) = costs_of(run, {rows: feeds}, seconds=seconds)
+    return cost
+
+
+def costs_of(run: Callable[[Feeds], object], calls: Mapping[int, Feeds], *, seconds: float = 0.5) -> list[RowsCost]:
+    """The cost of each of `calls`, by its rows, for about so long each. Raises what `run` does.
+
+    They are timed in turn, in several passes: on a machine whose speed drifts each has its share of fast and slow.
+    """
+    found = {rows: _Taken() for rows in calls}
+    for _ in range(_PASSES):
+        for rows, feeds in calls.items():
+            found[rows].add(run, feeds, seconds / _PASSES)
+    return [
+        RowsCost(rows, taken.ms[0], statistics.median(taken.ms[1:]), taken.cpu_s / (len(taken.ms) - 1) * 1e3)
+        for rows, taken in found.items()
+    ]
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What calls took so far: each in milliseconds by the clock, all but the first in CPU seconds."""
+
+    ms: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+
+    def add(self, run: Callable[[Feeds], object], feeds: Feeds, seconds: float) -> None:
+        """Call it for about so long."""
+        if not self.ms:
+            self._call(run, feeds)
+        most = len(self.ms) + _MOST_CALLS // _PASSES
+        least = len(self.ms) + -(-_LEAST_CALLS // _PASSES)
+        used_s, begun_s = time.process_time(), time.perf_counter()
+        while len(self.ms) < least or (len(self.ms) < most and time.perf_counter() - begun_s < seconds):
+            self._call(run, feeds)
+        self.cpu_s += time.process_time() - used_s
+
+    def _call(self, run: Callable[[Feeds], object], feeds: Feeds) -> None:
         started_s = time.perf_counter()
         run(feeds)
-        taken_ms.append((time.perf_counter() - started_s) * 1e3)
-    cpu_ms = (time.process_time() - used_s) / len(taken_ms) * 1e3
-    return RowsCost(rows, first_ms, statistics.median(taken_ms), cpu_ms)
+        self.ms.append((time.perf_counter() - started_s) * 1e3)
 
 
 def costs(
@@ -70,10 +101,8 @@ def costs(
 
     `sizes` are those of the other free axes. Raises `ModelError` as `run` does, `ValueError` where a size is missing.
     """
-    return [
-        cost_of(model.run, bench_feeds(model.inputs, count, sizes, given), rows=count, seconds=seconds)
-        for count in rows
-    ]
+    calls = {count: bench_feeds(model.inputs, count, sizes, given) for count in rows}
+    return costs_of(model.run, calls, seconds=seconds)
 
 
 def bench_feeds(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modules.batching.knee import KNEE_SHARE
-from modules.models.model_bench import RowsCost, bench_feeds, can_batch, cost_of, costs, knee
+from modules.models.model_bench import RowsCost, bench_feeds, can_batch, cost_of, costs, costs_of, knee
 from modules.models.onnx import OnnxModel
 from modules.models.tensors import TensorSpec
 from tests.small_models import power_bands, running_sum
@@ -27,6 +27,16 @@ def test_the_first_call_stands_apart() -> None:
     calls: list[int] = []
     cost_of(calls.append, {}, rows=1, seconds=0)  # type: ignore[arg-type]
     assert len(calls) == 6
+
+
+def test_batch_sizes_are_measured_in_turn() -> None:
+    """None of them has all the time in which the machine was slow."""
+    order: list[int] = []
+    found = costs_of(
+        lambda feeds: order.append(len(feeds["x"])), {1: {"x": np.zeros(1)}, 4: {"x": np.zeros(4)}}, seconds=0
+    )
+    assert [cost.rows for cost in found] == [1, 4]
+    assert order == [1, 1, 4, 4, *[1, 4] * 4]
 
 
 @given(st.lists(st.tuples(st.integers(1, 64), st.floats(0.1, 100)), min_size=1, max_size=8, unique_by=lambda p: p[0]))
