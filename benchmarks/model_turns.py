@@ -1,4 +1,4 @@
-"""Sides that do the same work, in turn in slots of a tenth of a second, and between which values their ratio lies.
+"""Sides that do the same work, in turn in slots of some tenths of a second, and between which values their ratio lies.
 
 A machine that is shared changes its speed by half within seconds, and others' work takes a CPU away for a while: two
 slots that follow each other have seen the same machine, so each pair gives a ratio, and the median of many is trusted.
@@ -25,8 +25,8 @@ Side = Callable[[float], Awaitable[float]]
 
 Name = TypeVar("Name", bound=Hashable)
 
-SLOT_S = 0.1
-LEAST_TURNS = 16
+SLOT_S = 0.15
+LEAST_TURNS = 12
 MOST_TURNS = 32
 GRID_TURNS = 6
 
