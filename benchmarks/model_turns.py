@@ -8,7 +8,7 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -38,7 +38,7 @@ _SPIN_S = 0.06
 class Turns:
     """Rows a second of each side, turn by turn."""
 
-    rates: Mapping[str, Sequence[float]]
+    rates: Mapping[str, list[float]]
 
     def ratio(self, ours: str, theirs: str) -> "Ratio":
         """Of one side to another in the same turns."""
@@ -77,17 +77,27 @@ async def in_turn(sides: Mapping[str, Side], *, least: float, ours: str, theirs:
 
     At most `MOST_TURNS`: what then is not clear is nearer to `least` than this machine can tell.
     """
-    rates: dict[str, list[float]] = {name: [] for name in sides}
-    turns = Turns(rates)
+    turns = Turns({name: [] for name in sides})
     for number in range(MOST_TURNS):
-        order = list(sides)[:: 1 if number % 2 == 0 else -1]
-        for name in order:
-            rates[name].append(await sides[name](SLOT_S))
+        await _turn(sides, turns, number, SLOT_S)
         if number + 1 >= LEAST_TURNS:
             low, high = turns.ratio(ours, theirs).interval
             if low >= least or high < least:
                 break
     return turns
+
+
+async def turn_by_turn(sides: Mapping[str, Side], *, seconds: float, turns: int) -> Turns:
+    """All sides so many times, the order changing, each about so long."""
+    found = Turns({name: [] for name in sides})
+    for number in range(turns):
+        await _turn(sides, found, number, seconds)
+    return found
+
+
+async def _turn(sides: Mapping[str, Side], turns: Turns, number: int, seconds: float) -> None:
+    for name in list(sides)[:: 1 if number % 2 == 0 else -1]:
+        turns.rates[name].append(await sides[name](seconds))
 
 
 async def best_of(sides: Mapping[Name, Side]) -> Name:

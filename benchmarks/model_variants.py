@@ -1,22 +1,12 @@
 """What variants of models are worth, and how fast a talker-shaped model is beside what the machine can do at most."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
-from benchmarks.model_loops import on_workers
-from benchmarks.model_material import HIDDEN, VOCABULARY, Subject, product_graph, talker, tokens
-from modules.models.model_bench import cost_of
-from modules.models.onnx import OnnxModel, OnnxOptions
+from benchmarks.model_material import Subject, talker
+from benchmarks.model_peak import talker_report
 from modules.models.optimizer import ModelOptimizer, OptimizerReport
 from modules.models.verdict import Kind, Verdict
-from modules.monitoring.resources import effective_cpus, worker_count
-
-CLAIMED_TOKENS_PER_S = 11_654
-CLAIMED_50_TOKENS_MS = 4.29
-"""What a comparable system says of its talker."""
-
-_SQUARES = (1024, 2048, 4096)
 
 
 def variants(under_test: Sequence[Subject], folder: Path, *, seconds: float) -> bool:
@@ -28,9 +18,30 @@ def variants(under_test: Sequence[Subject], folder: Path, *, seconds: float) -> 
     for name, found in reports.items():
         for verdict in found.verdicts:
             print(f"{name} {verdict.kind}: {_said_of(verdict)}")
-    dynamic = {name: _verdict_on(found, Kind.INT8_DYNAMIC) for name, found in reports.items()}
-    _talker(head, reports[head.name], folder / "variants", seconds=seconds)
-    return dynamic[head.name] and not dynamic[spelling.name]
+    files = {
+        verdict.kind.value: folder / "variants" / verdict.file
+        for verdict in reports[head.name].verdicts
+        if verdict.file
+    }
+    talker_report({"fp32": head.path, **files}, folder, seconds=seconds)
+    return _is_as_meant(reports[head.name], reports[spelling.name])
+
+
+def _is_as_meant(head: OptimizerReport, spelling: OptimizerReport) -> bool:
+    """Whether the talker's dynamic INT8 is kept, the convolution model's refused, and nothing kept beyond its bound."""
+    is_kept, is_refused = _verdict_on(head, Kind.INT8_DYNAMIC).kept, not _verdict_on(spelling, Kind.INT8_DYNAMIC).kept
+    kept = [(report, verdict) for report in (head, spelling) for verdict in report.verdicts if verdict.kept]
+    is_bounded = all(
+        verdict.error is not None and verdict.error.relative_db <= report.bounds.max_error_db
+        for report, verdict in kept
+    )
+    print(
+        f"INT8 by measurement: the talker's with ranges taken in every call is {'kept' if is_kept else 'REFUSED'}, the "
+        f"convolution model's is {'refused' if is_refused else 'KEPT'} (with learned ranges it is "
+        f"{'kept' if _verdict_on(spelling, Kind.INT8_STATIC).kept else 'refused'}); the {len(kept)} kept are "
+        f"{'all' if is_bounded else 'NOT all'} within {head.bounds.max_error_db:.0f} dB"
+    )
+    return is_kept and is_refused and is_bounded
 
 
 def _said_of(verdict: Verdict) -> str:
@@ -40,47 +51,5 @@ def _said_of(verdict: Verdict) -> str:
     return ", ".join([*gain, *error, *size, "kept" if verdict.kept else f"refused: {verdict.reason}"])
 
 
-def _verdict_on(found: OptimizerReport, kind: Kind) -> bool:
-    return next(verdict.kept for verdict in found.verdicts if verdict.kind is kind)
-
-
-def _talker(head: Subject, found: OptimizerReport, folder: Path, *, seconds: float) -> None:
-    """Tokens a second and milliseconds for 50 tokens, beside what is claimed and what the machine can at most."""
-    files = {"FP32": head.path} | {v.kind.value: folder / v.file for v in found.verdicts if v.file}
-    cpus = worker_count(effective_cpus())
-    operations = 2 * HIDDEN * VOCABULARY
-    reached = {False: 0.0, True: 0.0}  # operations a second, of bytes or of floats
-    for name, file in files.items():
-        model, wide = OnnxModel(file), OnnxModel(file, OnnxOptions(intra_op_threads=cpus))
-        fifty_ms, wide_ms = (cost_of(each.run, tokens(50), rows=50, seconds=seconds).call_ms for each in (model, wide))
-        at_once = on_workers(partial(model.run, tokens(256)), seconds, calls=1, rows=256, workers=cpus)
-        of_bytes, rate = name.startswith("int8"), at_once * operations / 1e9
-        reached[of_bytes] = max(reached[of_bytes], at_once * operations)
-        print(
-            f"talker {name}: {at_once:,.0f} tokens/s on {cpus} workers ({rate:,.0f} G operations/s), 50 tokens in "
-            f"{fifty_ms:.1f} ms on one thread, {wide_ms:.1f} on {cpus}; claimed elsewhere: "
-            f"{CLAIMED_TOKENS_PER_S:,} tokens/s, {CLAIMED_50_TOKENS_MS} ms"
-        )
-    print(f"the claim needs {CLAIMED_TOKENS_PER_S * operations / 1e9:,.0f} G operations/s")
-    for of_bytes in (False, True):
-        squares = [product_graph(folder, size, of_bytes=of_bytes) for size in _SQUARES]
-        sized = zip(squares, _SQUARES, strict=True)
-        square_rates = [_operations_per_s(square, size, workers=cpus, seconds=seconds) for square, size in sized]
-        peak = max(reached[of_bytes], *square_rates)
-        print(
-            f"the machine's best product of {squares[0].name}: {peak / 1e9:,.0f} G operations/s on {cpus} threads (of "
-            f"squares of {_SQUARES[0]} to {_SQUARES[-1]}: {max(square_rates) / 1e9:,.0f}), at most "
-            f"{peak / operations:,.0f} tokens/s of this talker"
-        )
-
-
-def _operations_per_s(square: Subject, size: int, *, workers: int, seconds: float) -> float:
-    """Multiplications and additions a second of a product of two square matrices, a thread a call or all for one."""
-    products = max(
-        on_workers(partial(OnnxModel(square.path).run, square.feeds(1)), seconds, calls=1, rows=1, workers=workers),
-        1e3
-        / cost_of(
-            OnnxModel(square.path, OnnxOptions(intra_op_threads=workers)).run, square.feeds(1), rows=1, seconds=seconds
-        ).call_ms,
-    )
-    return 2 * size**3 * products
+def _verdict_on(found: OptimizerReport, kind: Kind) -> Verdict:
+    return next(verdict for verdict in found.verdicts if verdict.kind is kind)
