@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ from modules.stages.recognisers import Recogniser, RecogniserChoice, RecogniserW
 from modules.stages.rehearsal import rehearse
 from modules.stages.segmenter import SpeechCutting, SpeechPiece, SpeechSegmenter, SpeechTimes, WholeGrains, WholeStream
 from modules.stages.vad_silero import GRAIN_FRAMES, RATE_HZ, SileroDetector, packaged_model
+
+_log = logging.getLogger(__name__)
 
 _LIVE_MIN_SEGMENT_S = 0.5
 """Speech of a live stream this long ends at an ordinary pause."""
@@ -201,7 +204,8 @@ def _segmenter(config: BatchProcessingConfig, rate: int) -> SessionStage[AudioBu
 def _detector() -> SileroDetector:
     """The voice detector with a graph of its own, which has heard some silence."""
     detector = SileroDetector(OnnxModel(packaged_model()))
-    rehearse([WholeGrains(), detector], AudioBuffer.silence(GRAIN_FRAMES, RATE_HZ))
+    rehearsed = rehearse([WholeGrains(), detector], AudioBuffer.silence(GRAIN_FRAMES, RATE_HZ))
+    _log.debug("the voice detector is warm: %s", rehearsed)
     return detector
 
 

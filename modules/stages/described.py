@@ -1,6 +1,7 @@
 """From the description of a stage to the stage itself: models are loaded, and what does not fit is refused."""
 
 import hashlib
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -29,6 +30,8 @@ from modules.stages.rehearsal import rehearse
 from modules.stages.sound import SoundAt
 from modules.stages.windows import Windows, WindowShape
 
+_log = logging.getLogger(__name__)
+
 
 def described(name: str, description: StageDescription, models: NamedModels) -> tuple[AnyStage, ...]:
     """The stages from any stream's audio to what stage `name` gives. Raises `ModelError` and `ConfigError`.
@@ -47,9 +50,10 @@ def _tried(name: str, stages: tuple[AnyStage, ...]) -> tuple[AnyStage, ...]:
     """The stages, if they can process some silence. Raises `ModelError` with the reason when they cannot."""
     sound = next(stage for stage in stages if isinstance(stage, SoundAt))
     try:
-        rehearse(stages, AudioBuffer.silence(sound.sample_rate // 10, sound.sample_rate))
+        rehearsed = rehearse(stages, AudioBuffer.silence(sound.sample_rate // 10, sound.sample_rate))
     except Exception as error:  # a callable is the user's own code
         raise ModelError(f"{name}: not even silence could be processed: {error}") from error
+    _log.info("%s is warm: %s", name, rehearsed)
     return stages
 
 

@@ -5,36 +5,46 @@ The first run of a shape is slow and may be the one that fails; nobody should wa
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from modules.audio.buffer import AudioBuffer
 from modules.models.shapes import DEFAULT_ROWS
 from modules.stages.hop import END, AnyStage, Failed, Hop, HopCall, HopSession, hops_of
 
-MAX_REHEARSAL_S: Final = 2.0
-"""Larger batches are not rehearsed when those before them took longer than this: they would be too slow to be used."""
+PASSES: Final = 2
+"""How often every number of streams goes through: memory is planned from the second run of a shape on."""
 
 
-def rehearse(stages: Sequence[AnyStage], audio: AudioBuffer, rows: Sequence[int] = DEFAULT_ROWS) -> int:
-    """Take so many streams of `audio` at once through `stages`, and end them; how many went at most.
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """How many streams went through at once, ascending, each number `PASSES` times, and the seconds of all."""
 
-    Raises what a stage raises, also where streams that share a call could still be served one by one.
+    streams: tuple[int, ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{', '.join(map(str, self.streams))} streams a call, {PASSES} times each, in {self.seconds:.2f} s"
+
+
+def rehearse(stages: Sequence[AnyStage], audio: AudioBuffer, rows: Sequence[int] = DEFAULT_ROWS) -> Rehearsed:
+    """Take so many streams of `audio` at once through `stages`, and end them; all of `rows`, however long it takes.
+
+    Streams that have no call in common are rehearsed one by one only. Raises what a stage raises, also where streams
+    that share a call could still be served one by one.
     """
     started_s = time.perf_counter()
     raised: list[Exception] = []
-    hops, most = hops_of([stage if hasattr(stage, "open") else _Noting(stage, raised) for stage in stages]), 0
-    for count in rows:
-        if most and time.perf_counter() - started_s > MAX_REHEARSAL_S:
-            break
-        streams = [[hop.open() for hop in hops] for _ in range(count)]
-        for payload in (audio, END):
-            _through(hops, streams, [payload] * count)
-        if raised:
-            raise raised[0]
-        most = count
-        if not any(hop.is_shared for hop in hops):
-            break  # streams have nothing in common: one is like many
-    return most
+    hops = hops_of([stage if hasattr(stage, "open") else _Noting(stage, raised) for stage in stages])
+    streams = tuple(rows) if any(hop.is_shared for hop in hops) else (1,)
+    for count in streams:
+        for _ in range(PASSES):
+            sessions = [[hop.open() for hop in hops] for _ in range(count)]
+            for payload in (audio, END):
+                _through(hops, sessions, [payload] * count)
+            if raised:
+                raise raised[0]
+    return Rehearsed(streams, time.perf_counter() - started_s)
 
 
 class _Noting:

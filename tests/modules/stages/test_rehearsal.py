@@ -1,12 +1,14 @@
 """Every number of streams is tried before there are any, and what fails then is loud."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 import pytest
 
 from modules.audio.buffer import AudioBuffer
 from modules.errors import ModelError
+from modules.models.shapes import DEFAULT_ROWS
 from modules.stages.rehearsal import rehearse
 
 SILENCE = AudioBuffer(np.zeros(100, np.float32), 1_000)
@@ -49,17 +51,28 @@ class Holding:
 
 
 def test_every_batch_is_run_by_every_model() -> None:
-    """The second model gets what the first one gave, in the same numbers of rows."""
+    """The second model gets what the first one gave, in the same numbers of rows; each twice, and it is said."""
     first, second = Counting(), Counting()
-    assert rehearse([first, second], SILENCE, (1, 2, 4)) == 4
-    assert first.calls == second.calls == [1, 2, 4]
+    found = rehearse([first, second], SILENCE, (1, 2, 4))
+    assert first.calls == second.calls == [1, 1, 2, 2, 4, 4]
+    assert found.streams == (1, 2, 4)
+    assert str(found).startswith("1, 2, 4 streams a call, 2 times each, in ")
+
+
+def test_a_slow_model_is_warmed_for_every_batch_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes: else the first full batch would be the one that waits."""
+    clock = count(step=3600.0)
+    monkeypatch.setattr("modules.stages.rehearsal.time.perf_counter", lambda: float(next(clock)))
+    slow = Counting()
+    rehearse([slow], SILENCE)
+    assert slow.calls == [rows for rows in DEFAULT_ROWS for _ in range(2)]
 
 
 def test_what_comes_at_the_end_only_is_run_too() -> None:
     """A short silence may be all of a window."""
     model = Counting()
     rehearse([Holding(), model], SILENCE, (1, 3))
-    assert model.calls == [1, 3]
+    assert model.calls == [1, 1, 3, 3]
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
@@ -96,11 +109,11 @@ def test_states_are_carried() -> None:
 
     stage = Summing()
     rehearse([Twice(), stage], SILENCE, (1, 2))
-    assert stage.seen == [[0], [1], [0, 0], [1, 1]]
+    assert stage.seen == [[0], [1], [0], [1], *[[0, 0], [1, 1]] * 2]
 
 
-def test_streams_that_share_nothing_are_rehearsed_once() -> None:
+def test_streams_that_share_nothing_are_rehearsed_alone() -> None:
     """One is like many."""
     stage = Holding()
-    assert rehearse([stage], SILENCE) == 1
-    assert stage.ended == 1
+    assert rehearse([stage], SILENCE).streams == (1,)
+    assert stage.ended == 2
