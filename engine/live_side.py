@@ -24,6 +24,7 @@ from engine.workers import WorkerThreads
 from modules.batching.chunks import ChunkSizer
 from modules.batching.cost_model import CostLimits, CostModel
 from modules.batching.live_chunks import LIVE_LENGTHS_S
+from modules.models.fallback import Fallback
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.controller import Controller
@@ -87,7 +88,11 @@ class LiveSide:
             Controller(monitor.target, limits, plan=first_plan(limits)),
             observer=observer,
         )
-        return cls(streams, dispatch, governor, learnt, recover_backends(pipeline.fallbacks, workers))
+
+        def roles() -> list[Fallback[Any]]:
+            return [*pipeline.fallbacks, *streams.fallbacks]
+
+        return cls(streams, dispatch, governor, learnt, recover_backends(roles, workers))
 
     def has_streams(self) -> bool:
         """Whether any stream is open."""

@@ -98,8 +98,9 @@ class Pipeline:
 
     @property
     def fallbacks(self) -> Sequence[Fallback[Any]]:
-        """The roles whose failed backends must be tried again beside the calls; others are tried again in calls."""
-        return [self.recogniser.fallback] if isinstance(self.recogniser, FallbackRecogniser) else []
+        """The roles whose backends that failed are to be tried again where nobody waits."""
+        own = [self.recogniser.fallback] if isinstance(self.recogniser, FallbackRecogniser) else []
+        return [*own, *self.extra.fallbacks]
 
     def close(self) -> None:
         """Give back what the recogniser holds outside this process."""

@@ -1,7 +1,7 @@
 """What the engine does for roles with fallbacks: moves are logged, and backends that have rested are tried again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import anyio
@@ -21,13 +21,13 @@ def log_event(event: FallbackEvent) -> None:
     _log.warning("%s: %s answers in the place of %s: %s", event.role, event.backend, event.was, event.reason)
 
 
-async def recover_backends(fallbacks: Sequence[Fallback[Any]], workers: Workers) -> None:
-    """Try each fallback's rested backends on a worker, as work that nobody waits for, until cancelled.
+async def recover_backends(fallbacks: Callable[[], Sequence[Fallback[Any]]], workers: Workers) -> None:
+    """Try the rested backends of the `fallbacks` there are then on a worker, where nobody waits, until cancelled.
 
-    `fallbacks` may grow meanwhile. With `tries_in_calls` in their rules, a call that comes first tries them itself.
+    With `tries_in_calls` in their rules, a call that comes first tries them itself.
     """
     while True:
         await anyio.sleep(PERIOD_S)
-        for fallback in list(fallbacks):
+        for fallback in fallbacks():
             if fallback.is_due():
                 await workers.run(fallback.recover, cancel=fallback.stop)

@@ -19,6 +19,8 @@ from engine.workers import WorkerThreads
 from modules.batching.cost_model import CostKey
 from modules.batching.live_chunks import LengthCost, averaged, length_costs
 from modules.errors import Overloaded
+from modules.models.fallback import Fallback
+from modules.models.identities import fallbacks_of
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.beside import each_stage
 from modules.stages.hop import AnyStage, Hop, hops_of
@@ -92,6 +94,11 @@ class Streams:
         """The names of the hops of the pipeline's own stages, once a stream has used them."""
         rows = [shared.hops for shared in self._shared.values() if shared.stages is self._live]
         return [*(hop.name for hops in rows for hop in hops), *([LOOP.model] if rows else [])]
+
+    @property
+    def fallbacks(self) -> list[Fallback[Any]]:
+        """The roles in the models of stages that open streams go through."""
+        return [role for shared in self._shared.values() for role in fallbacks_of(*each_stage(shared.stages))]
 
     async def open(self, options: StreamOptions, stages: Sequence[AnyStage] | None = None) -> LiveStream:
         """A stream through `stages`, or through the pipeline's own. Raises `Overloaded` and `ModelError`."""

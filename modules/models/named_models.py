@@ -55,7 +55,7 @@ class CompositeDescription:
 
 
 class NamedModels:
-    """Loads models by name; composites are looked up in `composites`. Fallbacks are kept, to be tried for recovery."""
+    """Loads models by name; composites are looked up in `composites`. It keeps none of them."""
 
     def __init__(
         self,
@@ -69,7 +69,6 @@ class NamedModels:
         self._composites = composites or {}
         self._on_event = on_event
         self._room = room
-        self.fallbacks: list[Fallback[ArrayModel]] = []
 
     def load(
         self, names: ModelNames, role: str, *, rules: FallbackRules | None = None, session: OnnxOptions | None = None
@@ -98,10 +97,7 @@ class NamedModels:
     def _falling_back(
         self, role: str, choices: Sequence[BackendChoice[ArrayModel]], rules: FallbackRules
     ) -> FallbackModel:
-        fallback = Fallback(role, choices, self._watch, rules=rules, on_event=self._on_event)
-        model = FallbackModel(fallback)
-        self.fallbacks.append(fallback)
-        return model
+        return FallbackModel(Fallback(role, choices, self._watch, rules=rules, on_event=self._on_event))
 
     def _one(self, name: str | Path, session: OnnxOptions | None = None) -> ArrayModel:
         text = str(name)

@@ -7,7 +7,8 @@ from typing import Any
 from modules.audio.buffer import AudioBuffer
 from modules.audio.detection import Detection
 from modules.batching.detections import joined
-from modules.models.identities import identities_of
+from modules.models.fallback import Fallback
+from modules.models.identities import fallbacks_of, identities_of
 from modules.models.run_records import ModelIdentity
 from modules.stages.alone import alone
 from modules.stages.hop import AnyStage
@@ -27,7 +28,16 @@ class ExtraStages:
     @property
     def models(self) -> tuple[ModelIdentity, ...]:
         """The models that answer now."""
-        return identities_of(*(stage for row in (self.clean, *self.listeners) for stage in row))
+        return identities_of(*self._stages)
+
+    @property
+    def fallbacks(self) -> list[Fallback[Any]]:
+        """The roles in their models."""
+        return fallbacks_of(*self._stages)
+
+    @property
+    def _stages(self) -> list[AnyStage]:
+        return [stage for row in (self.clean, *self.listeners) for stage in row]
 
     def heard(self, blocks: Iterable[AudioBuffer], channel: int | None, facts: dict[str, Any]) -> Iterable[AudioBuffer]:
         """The same blocks, lazily; when they have ended, `facts` has the `detections` of all listeners, in order.

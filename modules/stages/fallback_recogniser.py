@@ -1,7 +1,7 @@
 """The recogniser as a role with backends: when the one that was found fails, the next one goes on."""
 
 from modules.models.fallback import Fallback
-from modules.stages.fallback_stages import FallbackSession
+from modules.stages.fallback_session import FallbackSession
 from modules.stages.recognisers import Recogniser
 
 

@@ -48,7 +48,7 @@ async def test_a_backend_comes_back_without_any_call() -> None:
     role: Fallback[str] = Fallback("role", choices, LoopClock(), rules=rules)
     roles: list[Fallback[str]] = []
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(recover_backends, roles, InlineWorkers())
+        tasks.start_soon(recover_backends, lambda: roles, InlineWorkers())
         assert role.call(ask) == "b"
         roles.append(role)
         broken = False

@@ -13,6 +13,7 @@ from modules.audio.detection import Detection
 from modules.errors import ConfigError, ModelError
 from modules.events import StreamEvent
 from modules.models.fallback_order import FallbackEvent
+from modules.models.identities import fallbacks, fallbacks_of
 from modules.models.onnx import OnnxModel
 from modules.stages.alone import alone
 from modules.stages.classify_onnx import OnnxClassifier
@@ -68,9 +69,8 @@ def test_a_model_may_be_a_role_with_fallbacks_and_session_options(tmp_path: Path
     text = CLASSIFY.replace('"bands.onnx"', '["absent.onnx", "bands.onnx"]')
     text += "[stage.sounds.fallback]\nrest_s = 3\nmax_call_s = 0.5\n[stage.sounds.session]\nwarm_up_passes = 2\n"
     stages = described(tmp_path, text, told)
-    stages.build("sounds")
+    (fallback,) = fallbacks_of(*stages.build("sounds"))
     assert [(event.role, Path(event.backend).name) for event in told] == [("sounds", "bands.onnx")]
-    (fallback,) = stages.models.fallbacks
     assert (fallback._rules.rest_s, fallback._rules.max_call_s) == (3.0, 0.5)
     model = fallback.load()
     assert isinstance(model, OnnxModel)
@@ -162,7 +162,7 @@ def test_a_composite_is_described_with_its_steps_in_order(tmp_path: Path) -> Non
     assert list(stages.composites["voice"].steps) == ["encoder", "vocoder"]
     model = stages.models.load("composite:voice", "speak")
     assert model.run({"audio": np.ones((1, 2, 16), np.float32)})[0].shape == (1, 2, 4)
-    (fallback,) = stages.models.fallbacks
+    (fallback,) = fallbacks(model)
     assert (fallback.answers, fallback._rules.rest_s) == ("voice", 2.0)
 
 

@@ -13,13 +13,18 @@ from engine.streams import Streams, StreamWish
 from engine.workers import WorkerThreads
 from modules.batching.cost_model import CostModel
 from modules.errors import Overloaded
+from modules.models.array_model import ArrayModel, CallableModel
+from modules.models.fallback import BackendChoice, Fallback
+from modules.models.fallback_model import FallbackModel
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.asr_vosk import VoskRecogniser
+from modules.stages.beside import Beside
 from modules.stages.hop import AnyStage
 from modules.stages.live import LiveVosk
 from modules.tuning.plan import Plan
 from tests.fakes import CountingRecogniser, EverySecond, parts_with
 from tests.live_streams import RATE_HZ, Means, events_of, noise, values
+from tests.modules.models.test_named_models import NoWatch
 
 pytestmark = pytest.mark.anyio
 
@@ -189,3 +194,15 @@ async def test_a_stream_asks_for_chunks_as_the_plan_has_them() -> None:
         streams.follow(Plan(0.8, 1, 10))
         async with await streams.open(StreamOptions(RATE_HZ), [Means()]):
             assert wishes == [StreamWish(RATE_HZ, 0.8, has_own_stages=True)]
+
+
+async def test_the_roles_of_open_streams_are_known_so_that_they_can_be_recovered() -> None:
+    """Also where stages lie beside each other; afterwards none is kept."""
+    role: Fallback[ArrayModel] = Fallback("voice", [BackendChoice("a", lambda: CallableModel("a", abs))], NoWatch())
+    stage = Means()
+    stage.models = (FallbackModel(role),)  # type: ignore[attr-defined]
+    async with WorkerThreads(1) as workers:
+        streams = streams_on(workers)
+        async with await streams.open(OPTIONS, [Beside([[stage]])]):
+            assert streams.fallbacks == [role]
+        assert streams.fallbacks == []

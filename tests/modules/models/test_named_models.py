@@ -1,6 +1,8 @@
 """A model is named in one text: a file, a callable, a composite; several names are a role."""
 
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +13,7 @@ import pytest
 from modules.errors import ModelError
 from modules.models.digest import onnx_digest
 from modules.models.fallback_order import FallbackEvent, FallbackRules
+from modules.models.identities import fallbacks
 from modules.models.machine import machine_key
 from modules.models.named_models import CompositeDescription, NamedModels, python_model
 from modules.models.onnx import OnnxModel, library_version, providers
@@ -86,7 +89,7 @@ def test_a_device_that_does_not_start_has_the_cpu_behind_it(tmp_path: Path) -> N
     (event,) = told
     assert (event.kind, event.backend, event.was) == ("moved", f"{path} on {Provider.CPU}", f"{path} on {missing}")
     assert "is not in this installation" in event.reason
-    (fallback,) = models.fallbacks
+    (fallback,) = fallbacks(model)
     assert not fallback.recover()
 
 
@@ -133,14 +136,14 @@ def test_a_callable_that_there_is_not_is_named(name: str, words: str) -> None:
 
 
 def test_several_names_are_a_role_that_falls_back(tmp_path: Path) -> None:
-    """The event names both; the fallback is kept for recovery."""
+    """The event names both."""
     told: list[FallbackEvent] = []
     models = NamedModels(NoWatch(), on_event=told.append)
     good = matmul(tmp_path / "good.onnx", "audio", "hidden", sizes=(16, 8))
     model = models.load((tmp_path / "absent.onnx", good), "voice", rules=FallbackRules(rest_s=1.0))
     assert model.run({"audio": AUDIO})[0].shape == (1, 2, 8)
     assert [(event.role, event.backend) for event in told] == [("voice", str(good))]
-    assert [fallback.answers for fallback in models.fallbacks] == [str(good)]
+    assert [fallback.answers for fallback in fallbacks(model)] == [str(good)]
 
 
 def voice(folder: Path, *, monolith: bool) -> CompositeDescription:
@@ -161,7 +164,7 @@ def test_a_composite_is_named_and_has_its_monolith_behind_it(tmp_path: Path, *, 
     models = NamedModels(NoWatch(), {"voice": voice(tmp_path, monolith=monolith)})
     model = models.load("composite:voice", "stage")
     assert model.run({"audio": AUDIO})[0].shape == (1, 2, 4)
-    assert len(models.fallbacks) == monolith
+    assert len(fallbacks(model)) == monolith
 
 
 def test_a_composite_without_a_step_of_it_is_its_monolith(tmp_path: Path) -> None:
@@ -169,9 +172,20 @@ def test_a_composite_without_a_step_of_it_is_its_monolith(tmp_path: Path) -> Non
     description = voice(tmp_path, monolith=True)
     (tmp_path / "encoder.onnx").unlink()
     models = NamedModels(NoWatch(), {"voice": description})
-    models.load("composite:voice", "stage")
-    assert models.fallbacks[0].answers.endswith("whole.onnx")
-    assert "no ONNX model at" in models.fallbacks[0].events[0].reason
+    (role,) = fallbacks(models.load("composite:voice", "stage"))
+    assert role.answers.endswith("whole.onnx")
+    assert "no ONNX model at" in role.events[0].reason
+
+
+def test_a_role_that_nobody_uses_any_more_is_not_kept(tmp_path: Path) -> None:
+    """Stages may be built for as long as a program runs, each time with models of its own."""
+    models = NamedModels(NoWatch(), {"voice": voice(tmp_path, monolith=True)})
+    built = [models.load("composite:voice", "stage") for _ in range(2)]
+    gone, kept = (weakref.ref(role) for model in built for role in fallbacks(model))
+    del built[0]
+    gc.collect()
+    assert gone() is None
+    assert kept() is not None
 
 
 def test_an_unknown_composite_is_refused() -> None:

@@ -9,7 +9,11 @@ import pytest
 from modules.audio.buffer import AudioBuffer
 from modules.audio.detection import Detection
 from modules.errors import AudioError
+from modules.models.array_model import ArrayModel, CallableModel
+from modules.models.fallback import BackendChoice, Fallback
+from modules.models.fallback_model import FallbackModel
 from modules.stages.extra_stages import ExtraStages
+from tests.modules.models.test_named_models import NoWatch
 
 BLOCKS = [AudioBuffer(np.full((10, 2), [0.0, 1.0], np.float32), 10, float(second)) for second in range(4)]
 
@@ -20,6 +24,7 @@ class Hearing:
     def __init__(self, label: str) -> None:
         self.label = label
         self.given: list[AudioBuffer] = []
+        self.models: tuple[object, ...] = ()
 
     def process(self, batch: Sequence[AudioBuffer]) -> list[Detection]:
         self.given += batch
@@ -57,3 +62,14 @@ def test_where_nobody_listens_nothing_is_said() -> None:
     facts: dict[str, Any] = {}
     assert ExtraStages().heard(BLOCKS, None, facts) is BLOCKS
     assert facts == {}
+
+
+def test_the_roles_of_all_stages_are_known() -> None:
+    """So that what failed can be tried again where nobody waits."""
+    roles: list[Fallback[ArrayModel]] = [
+        Fallback(name, [BackendChoice("a", lambda: CallableModel("a", abs))], NoWatch()) for name in ("clean", "dog")
+    ]
+    cleaning, dog = Hearing("clean"), Hearing("dog")
+    for stage, role in zip((cleaning, dog), roles, strict=True):
+        stage.models = (FallbackModel(role),)
+    assert ExtraStages(clean=(cleaning,), listeners=((dog,), (Hearing("bell"),))).fallbacks == roles

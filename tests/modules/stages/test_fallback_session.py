@@ -1,6 +1,6 @@
 """A stage that fails is replaced in the middle of a stream, and the stream loses nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -11,8 +11,8 @@ from modules.audio.buffer import AudioBuffer
 from modules.errors import Cancelled, DeadlineExceeded, StageFailed
 from modules.models.fallback import BackendChoice, Fallback
 from modules.models.fallback_order import FallbackRules
-from modules.stages import fallback_stages
-from modules.stages.fallback_stages import FallbackBatch, FallbackRecurrent, FallbackSessions
+from modules.stages import fallback_session
+from modules.stages.fallback_session import FallbackSession
 
 Result = TypeVar("Result")
 
@@ -45,7 +45,7 @@ class Clock:
             raise
 
 
-def role(*backends: Any) -> tuple[Fallback[Any], Clock]:  # noqa: ANN401 - stages of any shape
+def role(*backends: Any) -> tuple[Fallback[Any], Clock]:  # noqa: ANN401 - session stages
     """A fallback over them, by their names."""
     clock = Clock()
     choices: list[BackendChoice[Any]] = [
@@ -54,11 +54,13 @@ def role(*backends: Any) -> tuple[Fallback[Any], Clock]:  # noqa: ANN401 - stage
     return Fallback("role", choices, clock, rules=FallbackRules(rest_s=5.0)), clock
 
 
-class Counter:
-    """Counts the samples of each stream by its name; fails when told to. A stage of each of the three shapes."""
+class CountingSessions:
+    """Counts the samples of each stream by its name; fails when told to."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, every: int = 1_000_000) -> None:
         self.name = name
+        self.every = every
+        self.sessions: list[CountingSession] = []
         self.fails: Exception | None = None
         self.hangs: Clock | None = None
         self.stopped = 0
@@ -71,35 +73,6 @@ class Counter:
 
     def cancel(self) -> None:
         self.stopped += 1
-
-
-class CountingBatch(Counter):
-    """Without memory."""
-
-    def process(self, batch: Sequence[AudioBuffer]) -> list[str]:
-        self.check()
-        return [f"{self.name}{audio.frames}" for audio in batch]
-
-
-class CountingOn(Counter):
-    """With a memory that is a value."""
-
-    def initial_state(self) -> int:
-        return 0
-
-    def process(self, states: Sequence[int], batch: Sequence[AudioBuffer]) -> tuple[list[int], list[str]]:
-        self.check()
-        sums = [state + audio.frames for state, audio in zip(states, batch, strict=True)]
-        return sums, [f"{self.name}{total}" for total in sums]
-
-
-class CountingSessions(Counter):
-    """With a memory that cannot be carried."""
-
-    def __init__(self, name: str, *, every: int = 1_000_000) -> None:
-        super().__init__(name)
-        self.every = every
-        self.sessions: list[CountingSession] = []
 
     def open(self) -> "CountingSession":
         self.sessions.append(CountingSession(self))
@@ -135,45 +108,10 @@ def audio(frames: int) -> AudioBuffer:
     return AudioBuffer(np.zeros(frames, np.float32), 10)
 
 
-def test_a_batch_is_answered_by_one_backend() -> None:
-    """The one that failed answers again when it has rested."""
-    first, second = CountingBatch("a"), CountingBatch("b")
-    fallback, clock = role(first, second)
-    stage = FallbackBatch(fallback)
-    assert stage.process([audio(1), audio(2)]) == ["a1", "a2"]
-    first.fails = ZeroDivisionError("no")
-    assert stage.process([audio(1), audio(2)]) == ["b1", "b2"]
-    first.fails = None
-    clock.clock_s += 5
-    assert stage.process([audio(3)]) == ["a3"]
-    stage.cancel()
-    assert (first.stopped, second.stopped) == (1, 1)
-
-
-def test_a_stream_begins_anew_where_another_backend_takes_over() -> None:
-    """No backend is given another's memory; a stream that comes back begins anew too."""
-    first, second = CountingOn("a"), CountingOn("b")
-    fallback, clock = role(first, second)
-    stage = FallbackRecurrent(fallback)
-    states: Any = [stage.initial_state(), stage.initial_state()]
-    states, said = stage.process(states, [audio(1), audio(10)])
-    states, said = stage.process(states, [audio(1), audio(10)])
-    assert said == ["a2", "a20"]
-    first.fails = ZeroDivisionError("no")
-    states, said = stage.process(states, [audio(1), audio(10)])
-    assert said == ["b1", "b10"]
-    first.fails = None
-    clock.clock_s += 5
-    states, said = stage.process(states, [audio(1), audio(10)])
-    assert said == ["a1", "a10"]
-    stage.cancel()
-    assert first.stopped == 1
-
-
 def test_a_session_is_repeated_what_was_not_answered() -> None:
     """In the middle of an utterance: the next backend hears it from its beginning."""
     first, second = CountingSessions("a"), CountingSessions("b")
-    session = FallbackSessions(role(first, second)[0]).open()
+    session = FallbackSession(role(first, second)[0])
     assert [session.feed(audio(frames)) for frames in (1, 2)] == [[], []]
     first.fails = ZeroDivisionError("no")
     assert session.feed(audio(4)) == []
@@ -183,7 +121,7 @@ def test_a_session_is_repeated_what_was_not_answered() -> None:
 def test_what_was_answered_is_not_repeated() -> None:
     """Nothing is said twice."""
     first, second = CountingSessions("a", every=3), CountingSessions("b")
-    session = FallbackSessions(role(first, second)[0]).open()
+    session = FallbackSession(role(first, second)[0])
     assert [session.feed(audio(frames)) for frames in (1, 2, 1)] == [[], ["a3"], []]
     first.fails = ZeroDivisionError("no")
     assert session.finish() == ["b1"]
@@ -193,13 +131,12 @@ def test_a_session_stays_with_its_backend_while_that_works() -> None:
     """New sessions go to the better one that has come back."""
     first, second = CountingSessions("a"), CountingSessions("b")
     fallback, clock = role(first, second)
-    stage = FallbackSessions(fallback)
     first.fails = ZeroDivisionError("no")
-    old = stage.open()
+    old = FallbackSession(fallback)
     old.feed(audio(1))
     first.fails = None
     clock.clock_s += 5
-    new = stage.open()
+    new = FallbackSession(fallback)
     new.feed(audio(10))
     old.feed(audio(1))
     assert (old.finish(), new.finish()) == (["b2"], ["a10"])
@@ -209,7 +146,7 @@ def test_a_session_that_hangs_is_stopped_and_replaced() -> None:
     """It alone: other sessions of the backend are not told."""
     first, second = CountingSessions("a"), CountingSessions("b")
     fallback, clock = role(first, second)
-    session = FallbackSessions(fallback).open()
+    session = FallbackSession(fallback)
     session.feed(audio(1))
     first.hangs = clock
     assert session.feed(audio(1)) == []
@@ -221,8 +158,8 @@ def test_a_session_that_hangs_is_stopped_and_replaced() -> None:
 def test_a_cancelled_session_falls_back_to_nobody() -> None:
     """Whether it had begun or not."""
     first, second = CountingSessions("a"), CountingSessions("b")
-    stage = FallbackSessions(role(first, second)[0])
-    begun, fresh = stage.open(), stage.open()
+    fallback, _ = role(first, second)
+    begun, fresh = FallbackSession(fallback), FallbackSession(fallback)
     begun.feed(audio(1))
     for session in (begun, fresh):
         session.cancel()
@@ -234,7 +171,7 @@ def test_a_cancelled_session_falls_back_to_nobody() -> None:
 def test_audio_that_every_backend_refuses_is_its_own_fault_and_what_follows_is_answered() -> None:
     """What came before it is not lost."""
     first, second = CountingSessions("a"), CountingSessions("b")
-    session = FallbackSessions(role(first, second)[0]).open()
+    session = FallbackSession(role(first, second)[0])
     session.feed(audio(2))
     first.fails = second.fails = ValueError("not this")
     with pytest.raises(StageFailed, match="none of 2 backends"):
@@ -246,9 +183,9 @@ def test_audio_that_every_backend_refuses_is_its_own_fault_and_what_follows_is_a
 
 def test_a_session_that_has_kept_too_much_cannot_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what went wrong instead of losing its beginning in silence."""
-    monkeypatch.setattr(fallback_stages, "MAX_UNANSWERED_S", 1.0)
+    monkeypatch.setattr(fallback_session, "MAX_UNANSWERED_S", 1.0)
     first, second = CountingSessions("a"), CountingSessions("b")
-    session = FallbackSessions(role(first, second)[0]).open()
+    session = FallbackSession(role(first, second)[0])
     session.feed(audio(20))
     first.fails = ZeroDivisionError("no")
     with pytest.raises(ZeroDivisionError):

@@ -1,90 +1,22 @@
-"""Stages that fall back: a role's stages as one stage of the same shape, so that a row of stages need not know."""
+"""A session that falls back: a role's session stages as one, so that who feeds it need not know how many there are."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Final
 
 from modules.audio.buffer import AudioBuffer
 from modules.errors import Cancelled
 from modules.models.fallback import Fallback
-from modules.stages.protocols import BatchStage, RecurrentStage, Session, SessionStage
+from modules.stages.protocols import Session, SessionStage
 
 MAX_UNANSWERED_S: Final = 300.0
 """Seconds of audio that a session keeps to repeat them to another backend; one that keeps more cannot fall back."""
 
 
-class FallbackBatch:
-    """A `BatchStage` that is the best of its backends that works."""
-
-    def __init__(self, fallback: Fallback[BatchStage[Any, Any]]) -> None:
-        """Use `fallback`."""
-        self.fallback = fallback
-
-    def process(self, batch: Sequence[Any]) -> Sequence[Any]:
-        """The outputs, all from one backend."""
-        return self.fallback.call(lambda stage: stage.process(batch))
-
-    def cancel(self) -> None:
-        """Break off the calls that run; see `Hop.break_off`."""
-        self.fallback.stop()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Remembered:
-    """What a backend remembers of a stream; another begins the stream anew."""
-
-    stage: RecurrentStage[Any, Any, Any] | None
-    state: Any
-
-
-class FallbackRecurrent:
-    """A `RecurrentStage` that is the best of its backends that works.
-
-    A backend cannot go on from another's memory: for it, a stream begins where it takes over.
-    """
-
-    def __init__(self, fallback: Fallback[RecurrentStage[Any, Any, Any]]) -> None:
-        """Use `fallback`."""
-        self.fallback = fallback
-
-    def initial_state(self) -> _Remembered:
-        """Nothing, of any backend."""
-        return _Remembered(None, None)
-
-    def process(
-        self, states: Sequence[_Remembered], batch: Sequence[Any]
-    ) -> tuple[Sequence[_Remembered], Sequence[Any]]:
-        """New states and outputs, all from one backend."""
-
-        def use(stage: RecurrentStage[Any, Any, Any]) -> tuple[list[_Remembered], Sequence[Any]]:
-            own = [known.state if known.stage is stage else stage.initial_state() for known in states]
-            new_states, outputs = stage.process(own, batch)
-            return [_Remembered(stage, state) for state in new_states], outputs
-
-        return self.fallback.call(use)
-
-    def cancel(self) -> None:
-        """Break off the calls that run; see `Hop.break_off`."""
-        self.fallback.stop()
-
-
-class FallbackSessions:
-    """A `SessionStage` of audio that is the best of its backends that works.
-
-    A session stays with its backend for as long as that works, also when a better one has come back meanwhile.
-    """
-
-    def __init__(self, fallback: Fallback[Any]) -> None:
-        """Use `fallback`."""
-        self.fallback = fallback
-
-    def open(self) -> "FallbackSession":
-        """A session for one stream."""
-        return FallbackSession(self.fallback)
-
-
 class FallbackSession:
-    """One stream: what has not been answered yet is kept, and repeated to the next backend when one fails."""
+    """One stream: what has not been answered yet is kept, and repeated to the next backend when one fails.
+
+    It stays with its backend for as long as that works, also when a better one has come back meanwhile.
+    """
 
     def __init__(self, fallback: Fallback[Any]) -> None:
         """No backend is asked before the first payload."""
