@@ -13,6 +13,7 @@ from benchmarks.material import SHARED, NoMaterial, digit_strings
 from modules.models.free_axis import free_and_prove
 from modules.models.graph_bytes import Node, Port, model_bytes
 from modules.models.onnx import OnnxModel
+from modules.models.onnx_options import FOR_STEPS, OnnxOptions
 from modules.models.replay import MAX_CALLS, Replay
 
 Feeds = dict[str, NDArray[Any]]
@@ -32,6 +33,13 @@ class Subject:
     sizes: Callable[[int], dict[str, int]] = lambda rows: {"batch": rows}
     row_axes: Mapping[str, int] = field(default_factory=dict)
     """Along which axis of an input or output the rows lie, where that is not the first."""
+
+    options: OnnxOptions = field(default_factory=OnnxOptions)
+    """What the product runs it with."""
+
+    def model(self) -> OnnxModel:
+        """It, loaded."""
+        return OnnxModel(self.path, self.options)
 
     def replay(self, *, calls: int = 60, steps: tuple[str, ...] = ()) -> Replay:
         """Calls of one row; inputs in `steps` are memory and left out."""
@@ -71,6 +79,7 @@ def subjects(made: Path) -> list[Subject]:
             silero,
             lambda rows: {"input.0": rows, "input.1": 576, "state.1": rows},
             {"state": 1, "stateN": 1},
+            FOR_STEPS,
         ),
         Subject(
             "YAMNet",
@@ -98,7 +107,7 @@ def _freed(name: str, path: Path, made: Path, signal: NDArray[np.float32]) -> Su
         return {heard.name: _some(signal, rows)[:, np.newaxis], memory.name: states}
 
     axes = {str(spec.shape[0]) if isinstance(spec.shape[0], str) else f"{spec.name}.0" for spec in (heard, memory)}
-    return Subject(name, file, feeds, lambda rows: dict.fromkeys(axes, rows))
+    return Subject(name, file, feeds, lambda rows: dict.fromkeys(axes, rows), options=FOR_STEPS)
 
 
 def encoder(folder: Path) -> Subject:

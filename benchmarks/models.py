@@ -22,7 +22,6 @@ from benchmarks.model_variants import variants
 from engine.speech_search import PULL_S
 from engine.workers import WorkerThreads
 from modules.models.model_bench import cost_of, costs_of, knee
-from modules.models.onnx import OnnxModel
 from modules.models.shapes import ShapeClasses
 from modules.models.warm_up import measure_binding, warm_up
 from modules.monitoring.resources import effective_cpus, worker_count
@@ -60,7 +59,7 @@ def _together(under_test: Sequence[Subject]) -> bool:
     """How far rows that share a call are from the same rows alone, in every output, beside 1 or the largest value."""
     worst = 0.0
     for subject in under_test:
-        model, rows = OnnxModel(subject.path), 8
+        model, rows = subject.model(), 8
         feeds, axes = subject.feeds(rows), subject.row_axes
         together = model.run(feeds)
         difference = 0.0
@@ -86,7 +85,7 @@ async def _throughput(under_test: Sequence[Subject], *, seconds: float) -> bool:
 
 async def _share_of_bare(subject: Subject, pool: WorkerThreads, *, seconds: float) -> float:
     """What calls of the model on the workers give, as a share of the best bare loop; and calls of its stage."""
-    model = OnnxModel(subject.path)
+    model = subject.model()
     best = knee(costs_of(model.run, {rows: subject.feeds(rows) for rows in ROWS}, seconds=seconds / 4))
     feeds, stage = subject.feeds(best.rows), stage_call(subject, model, best.rows)
     calls, stage_calls = (max(1, round(_HOP_MS / ms)) for ms in (best.call_ms, best.call_ms * stage.rows / best.rows))
@@ -121,7 +120,7 @@ def _light_load(under_test: Sequence[Subject], *, seconds: float) -> bool:
     ratios = []
     for subject in under_test:
         feeds = subject.feeds(1)
-        model = OnnxModel(subject.path)
+        model = subject.model()
         pause_s = cost_of(model.run, feeds, rows=1, seconds=seconds / 4).call_ms / 1e3 / _LOAD
         plain = bare_defaults(subject.path)
         ours, theirs = [], []
@@ -153,7 +152,7 @@ def _first_requests(under_test: Sequence[Subject]) -> bool:
 
 def _first_ratios(subject: Subject) -> dict[int, float]:
     """A fresh session, all classes warmed up, then a real request of each class, and what such a one costs since."""
-    model, calls = OnnxModel(subject.path), {rows: subject.feeds(rows) for rows in ROWS}
+    model, calls = subject.model(), {rows: subject.feeds(rows) for rows in ROWS}
     rate = {name: array for name, array in calls[1].items() if not array.ndim}
     warm_up(model, [subject.sizes(shape.rows) for shape in ShapeClasses(ROWS)], given=rate)
     requests = {rows: model.timed(feeds) for rows, feeds in calls.items()}
@@ -166,7 +165,7 @@ def _first_ratios(subject: Subject) -> dict[int, float]:
 
 def _binding(under_test: Sequence[Subject]) -> bool:
     for subject in under_test:
-        found = measure_binding(OnnxModel(subject.path), subject.feeds(8))
+        found = measure_binding(subject.model(), subject.feeds(8))
         use = "used" if found.is_faster else "not used"
         print(f"{subject.name}, 8 rows, outputs bound: {found.plain_ms:.3f} -> {found.bound_ms:.3f} ms, {use}")
     return True

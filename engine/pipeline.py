@@ -22,6 +22,7 @@ from modules.models.fallback import BackendChoice, Fallback
 from modules.models.fallback_order import FallbackRules
 from modules.models.identities import identities_of
 from modules.models.onnx import OnnxModel
+from modules.models.onnx_options import FOR_STEPS
 from modules.models.run_records import ModelIdentity
 from modules.stages import recognisers
 from modules.stages.alone import alone
@@ -204,7 +205,7 @@ def _segmenter(config: BatchProcessingConfig, rate: int) -> SessionStage[AudioBu
 
 def _detector() -> SileroDetector:
     """The voice detector with a graph of its own, which has heard some silence."""
-    detector = SileroDetector(OnnxModel(packaged_model()))
+    detector = SileroDetector(OnnxModel(packaged_model(), FOR_STEPS))
     rehearsed = rehearse([WholeGrains(), detector], AudioBuffer.silence(GRAIN_FRAMES, RATE_HZ))
     _log.debug("the voice detector is warm: %s", rehearsed)
     return detector

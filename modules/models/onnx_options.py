@@ -122,6 +122,18 @@ class OnnxOptions:
         return found
 
 
+FOR_STEPS: Final = OnnxOptions(arena=False, memory_pattern=False)
+"""How a model with a memory runs unless somebody says otherwise. Its calls are short and what they need for a moment is
+small; two workers that take it from the session's one arena hand each other what lies in their caches. Measured on two
+CPUs after calls of 1 to 32 rows: DTLN 3 to 9 % slower with an arena, Silero 2 %; a convolution model 2 % faster.
+"""
+
+
+def for_steps(options: OnnxOptions) -> OnnxOptions:
+    """`FOR_STEPS` in the place of options that are the default ones."""
+    return FOR_STEPS if options == OnnxOptions() else options
+
+
 REFUSED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "arena_size": "ONNX Runtime has no such key and takes it in silence; see max_arena_bytes",

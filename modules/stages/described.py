@@ -12,6 +12,7 @@ from modules.errors import ModelError
 from modules.models.array_model import Axes
 from modules.models.digest import onnx_digest, tree_digest
 from modules.models.named_models import COMPOSITE, CompositeDescription, NamedModels
+from modules.models.onnx_options import for_steps
 from modules.models.optimizer import best_of
 from modules.stages.classify_onnx import Detections, OnnxClassifier, classification
 from modules.stages.denoise_dtln import DtlnDenoiser, denoising
@@ -23,7 +24,7 @@ from modules.stages.descriptions import (
     WindowDescription,
 )
 from modules.stages.front_ends import FrontEnd, LogMelPatches, Waveform
-from modules.stages.generic_onnx import AUDIO_FEEDS, GenericModel, ScoresOf, ValuesOf
+from modules.stages.generic_onnx import AUDIO_FEEDS, GenericModel, ScoresOf, ValuesOf, is_state
 from modules.stages.hop import AnyStage
 from modules.stages.labels import read_labels
 from modules.stages.rehearsal import rehearse
@@ -95,15 +96,18 @@ def _classify(name: str, description: ClassifyDescription, models: NamedModels) 
 
 
 def _denoise(name: str, description: DenoiseDescription, models: NamedModels) -> tuple[AnyStage, ...]:
+    session = for_steps(description.session)
     both = [
-        models.load(names, f"{name}: {which} model", rules=description.fallback, session=description.session)
+        models.load(names, f"{name}: {which} model", rules=description.fallback, session=session)
         for names, which in ((description.first_model, "first"), (description.second_model, "second"))
     ]
     return denoising(DtlnDenoiser(*both))
 
 
 def _generic(name: str, description: GenericDescription, models: NamedModels) -> tuple[AnyStage, ...]:
-    model = models.load(description.model, name, rules=description.fallback, session=description.session)
+    has_memory = any(is_state(feed) for feed in description.inputs.values())
+    session = for_steps(description.session) if has_memory else description.session
+    model = models.load(description.model, name, rules=description.fallback, session=session)
     heard = next((name for name, feed in description.inputs.items() if feed in AUDIO_FEEDS), None)
     axes = next((tuple(tensor.shape) for tensor in model.inputs if tensor.name == heard), ())
     features = description.log_mel if heard and description.inputs[heard] == "log-mel" else None

@@ -69,7 +69,7 @@ class GenericModel:
         if len(heard) != 1:
             raise ModelError(f"{model!r}: one input hears {' or '.join(AUDIO_FEEDS)}, here {len(heard)} do")
         self._heard = heard[0]
-        self._states = [self._state(name, feed) for name, feed in feeds.items() if _is_state(feed)]
+        self._states = [self._state(name, feed) for name, feed in feeds.items() if is_state(feed)]
         self.is_batched = fixed_batch(model, self._heard) is None
         elements = {name: tensor.element for name, tensor in self._inputs.items()}
         self._rates = {name: elements.get(name, "int64") for name, feed in feeds.items() if feed == "rate"}
@@ -202,7 +202,8 @@ class ValuesOf:
         }
 
 
-def _is_state(feed: str | float) -> bool:
+def is_state(feed: str | float) -> bool:
+    """Whether an input is fed what the model remembers."""
     return isinstance(feed, str) and feed.startswith(STATE)
 
 

@@ -18,6 +18,7 @@ from modules.models.onnx import OnnxModel
 from modules.stages.alone import alone
 from modules.stages.classify_onnx import OnnxClassifier
 from modules.stages.described import fingerprint
+from modules.stages.generic_onnx import GenericModel
 from modules.stages.windows import Windows, WindowShape
 from tests.small_models import matmul, power_bands, running_sum
 
@@ -75,6 +76,20 @@ def test_a_model_may_be_a_role_with_fallbacks_and_session_options(tmp_path: Path
     model = fallback.load()
     assert isinstance(model, OnnxModel)
     assert model.options.warm_up_passes == 2
+
+
+def test_models_with_a_memory_run_without_an_arena_unless_somebody_says_otherwise(tmp_path: Path) -> None:
+    """Two workers that share one hand each other what lies in their caches."""
+    running_sum(tmp_path / "sum.onnx", frames=4)
+    text = (
+        "[stage.sums]\nkind = 'generic'\nmodel = 'sum.onnx'\nrate_hz = 1000\nwindow_s = 0.004\n"
+        "inputs = { samples = 'audio', state = 'state:state_out', rate = 'rate' }\noutputs = { sum = 'values' }\n"
+    )
+    for more, arena in (("", False), ("[stage.sums.session]\nwarm_up_passes = 4\n", True)):
+        (stage,) = (one for one in described(tmp_path, text + more).build("sums") if isinstance(one, GenericModel))
+        (model,) = stage.models
+        assert isinstance(model, OnnxModel)
+        assert model.options.arena is arena
 
 
 def test_a_denoiser_names_its_two_models(tmp_path: Path, shared: Path) -> None:
