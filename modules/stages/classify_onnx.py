@@ -127,7 +127,9 @@ def classification(
 
 def activated(scores: Array, activation: Activation) -> NDArray[np.float32]:
     """Scores from 0 to 1, of shape (windows, classes): axes between, as of models that score frames, are averaged."""
-    flat: NDArray[np.float32] = scores.reshape(len(scores), -1, scores.shape[-1]).mean(axis=1, dtype=np.float32)
+    flat: NDArray[np.float32] = np.asarray(scores, np.float32)
+    if scores.ndim != 2:  # noqa: PLR2004 - windows, classes
+        flat = scores.reshape(len(scores), -1, scores.shape[-1]).mean(axis=1, dtype=np.float32)
     if activation == "none":
         return flat
     if activation == "sigmoid":

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from modules.audio.buffer import AudioBuffer
@@ -21,6 +20,7 @@ from modules.models.step_calls import Memory, StepCalls
 from modules.models.tensors import Array
 from modules.stages.hop import AnyStage
 from modules.stages.sound import SoundAt
+from modules.stages.windows import window_views
 
 RATE_HZ: Final = 16_000
 WINDOW_FRAMES: Final = 512
@@ -125,7 +125,7 @@ class DtlnDenoiser:
 
         What needs no state, the transforms, is done for all windows at once; only the models run step by step.
         """
-        spectra = [np.fft.rfft(_windows(samples)) for samples in heard]
+        spectra = [np.fft.rfft(window_views(samples, WINDOW_FRAMES, SHIFT_FRAMES)) for samples in heard]
         loudness = [np.abs(spectrum).astype(np.float32) for spectrum in spectra]
         masks, first = self._first.rolled(loudness, [state.first for state in states])
         rough = [
@@ -194,10 +194,6 @@ class SomeAudio:
 def denoising(denoiser: DtlnDenoiser) -> tuple[AnyStage, ...]:
     """The stages from any stream's audio to clean mono audio at 16 kHz, for `open_stream(stages=...)`."""
     return (SoundAt(RATE_HZ), ShiftsOf(), denoiser, SomeAudio())
-
-
-def _windows(samples: Floats) -> Floats:
-    return sliding_window_view(samples, WINDOW_FRAMES)[::SHIFT_FRAMES]
 
 
 def _added(sums: Floats, blocks: Floats) -> tuple[Floats, Floats]:

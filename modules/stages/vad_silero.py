@@ -13,6 +13,7 @@ from modules.audio.buffer import AudioBuffer
 from modules.errors import ModelError
 from modules.models.onnx import OnnxModel
 from modules.models.step_calls import Memory, StepCalls
+from modules.stages.windows import window_views
 
 RATE_HZ: Final = 16_000
 GRAIN_FRAMES: Final = 512
@@ -64,7 +65,7 @@ class SileroDetector:
     ) -> tuple[list[SileroState], list[Heard]]:
         """New states and probabilities for each payload; grains of different streams share the model's calls."""
         heard = [_with_context(state, audio) for state, audio in zip(states, batch, strict=True)]
-        windows = [_windows(samples) for samples in heard]
+        windows = [window_views(samples, _WINDOW_FRAMES, GRAIN_FRAMES) for samples in heard]
         if not any(len(each) for each in windows):
             return list(states), [Heard(audio, np.zeros(0, np.float32)) for audio in batch]
         found, after = _STEPS.run(self._model, windows, [(state.hidden[:, np.newaxis],) for state in states])
@@ -85,13 +86,6 @@ def _with_context(state: SileroState, audio: AudioBuffer) -> Floats:
     missing = -audio.frames % GRAIN_FRAMES
     silence = (np.zeros(missing, np.float32),) if missing else ()
     return np.concatenate((state.context, audio.samples, *silence))
-
-
-def _windows(samples: Floats) -> Floats:
-    """(grains, 576): each grain and what came before it, as views; `sliding_window_view` takes 20 times as long."""
-    grains = len(samples) // GRAIN_FRAMES
-    step = samples.itemsize
-    return np.ndarray((grains, _WINDOW_FRAMES), np.float32, samples, strides=(GRAIN_FRAMES * step, step))
 
 
 def packaged_model() -> Path:

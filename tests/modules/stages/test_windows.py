@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from modules.audio.buffer import AudioBuffer
 from modules.errors import AudioError
-from modules.stages.windows import WindowRun, Windows, WindowShape
+from modules.stages.windows import WindowRun, Windows, WindowShape, window_views
 
 RATE_HZ = 1_000
 
@@ -104,3 +104,19 @@ def test_wrong_shapes_are_refused(frames: int, hop: int, lead: int) -> None:
 def test_a_shape_may_be_given_in_seconds() -> None:
     """Rounded to samples."""
     assert WindowShape.of_seconds(16_000, window_s=0.975, hop_s=0.48) == WindowShape(16_000, 15_600, 7_680)
+
+
+@given(st.integers(0, 60), st.integers(1, 20), st.integers(1, 20), st.booleans())
+def test_views_are_all_whole_windows_and_copy_nothing(length: int, frames: int, hop: int, is_strided: bool) -> None:  # noqa: FBT001 - drawn
+    """As many as fit, each where it is; samples that do not lie in one piece are put into one first."""
+    samples = np.arange(2 * length, dtype=np.float32)[::2] if is_strided else np.arange(length, dtype=np.float32)
+    views = window_views(samples, frames, hop)
+    assert [view.tolist() for view in views] == [
+        samples[start : start + frames].tolist() for start in range(0, length - frames + 1, hop)
+    ]
+    if len(views) and not samples.flags.c_contiguous:
+        assert not np.shares_memory(views, samples)
+    elif len(views):
+        assert np.shares_memory(views, samples)
+    with pytest.raises(ValueError, match="read-only"):
+        views[...] = 0
