@@ -55,7 +55,7 @@ async def _report(files: Mapping[str, Path], folder: Path, *, seconds: float) ->
     print(f"the claim of {CLAIMED_TOKENS_PER_S:,} tokens/s needs {claimed / 1e9:,.0f} G operations/s")
 
 
-def _print_talker(name: str, file: Path, turns: Turns, peaks: Peaks, *, seconds: float) -> None:
+def _print_talker(name: str, file: Path, turns: Turns[str], peaks: Peaks, *, seconds: float) -> None:
     many, few = (Product(rows, HIDDEN, VOCABULARY, _ELEMENT_BYTES[name]) for rows in (_TOKENS, _FEW))
     most, best = many.most_rows_per_s(peaks), max(turns.rates[name])
     threads = (1, worker_count(effective_cpus()))

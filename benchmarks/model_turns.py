@@ -8,10 +8,10 @@ import math
 import statistics
 import threading
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -35,16 +35,20 @@ _SPIN_S = 0.06
 
 
 @dataclass(frozen=True, slots=True)
-class Turns:
+class Turns(Generic[Name]):
     """Rows a second of each side, turn by turn."""
 
-    rates: Mapping[str, list[float]]
+    rates: Mapping[Name, list[float]]
 
-    def ratio(self, ours: str, theirs: str) -> "Ratio":
+    def ratio(self, ours: Name, theirs: Name) -> "Ratio":
         """Of one side to another in the same turns."""
         return Ratio(sorted(a / b for a, b in zip(self.rates[ours], self.rates[theirs], strict=True)))
 
-    def rate(self, side: str) -> float:
+    def hardest(self, ours: Name, others: Sequence[Name]) -> Name:
+        """The one of `others` beside which ours looks worst."""
+        return min(others, key=lambda name: self.ratio(ours, name).median)
+
+    def rate(self, side: Name) -> float:
         """The median of a side."""
         return statistics.median(self.rates[side])
 
@@ -72,42 +76,45 @@ class Ratio:
         return f"{self.median:.3f} in {len(self.all)} turns, between {low:.3f} and {high:.3f}"
 
 
-async def in_turn(sides: Mapping[str, Side], *, least: float, ours: str, theirs: str) -> Turns:
-    """All sides, the order changing, until it is clear on which side of `least` the ratio of two of them is.
+async def in_turn(sides: Mapping[str, Side], *, least: float, ours: str, theirs: Sequence[str]) -> Turns[str]:
+    """All sides, the order changing, until it is clear on which side of `least` the ratio of ours to the best is.
 
     At most `MOST_TURNS`: what then is not clear is nearer to `least` than this machine can tell.
     """
-    turns = Turns({name: [] for name in sides})
+    turns: Turns[str] = Turns({name: [] for name in sides})
     for number in range(MOST_TURNS):
         await _turn(sides, turns, number, SLOT_S)
         if number + 1 >= LEAST_TURNS:
-            low, high = turns.ratio(ours, theirs).interval
+            low, high = turns.ratio(ours, turns.hardest(ours, theirs)).interval
             if low >= least or high < least:
                 break
     return turns
 
 
-async def turn_by_turn(sides: Mapping[str, Side], *, seconds: float, turns: int) -> Turns:
+async def turn_by_turn(sides: Mapping[str, Side], *, seconds: float, turns: int) -> Turns[str]:
     """All sides so many times, the order changing, each about so long."""
-    found = Turns({name: [] for name in sides})
+    found: Turns[str] = Turns({name: [] for name in sides})
     for number in range(turns):
         await _turn(sides, found, number, seconds)
     return found
 
 
-async def _turn(sides: Mapping[str, Side], turns: Turns, number: int, seconds: float) -> None:
+async def _turn(sides: Mapping[Name, Side], turns: Turns[Name], number: int, seconds: float) -> None:
     for name in list(sides)[:: 1 if number % 2 == 0 else -1]:
         turns.rates[name].append(await sides[name](seconds))
 
 
-async def best_of(sides: Mapping[Name, Side]) -> Name:
-    """Which gives most: each in several turns, and of each its median share of what its turn gave."""
-    shares: dict[Name, list[float]] = {name: [] for name in sides}
-    for _ in range(GRID_TURNS):
-        rates = {name: await side(SLOT_S / 2) for name, side in sides.items()}
-        for name, rate in rates.items():
-            shares[name].append(rate / sum(rates.values()))
-    return max(shares, key=lambda name: statistics.median(shares[name]))
+async def finalists(sides: Mapping[Name, Side]) -> list[Name]:
+    """The two that give most: each in several turns, and of each its median share of what its turn gave."""
+    turns: Turns[Name] = Turns({name: [] for name in sides})
+    for number in range(GRID_TURNS):
+        await _turn(sides, turns, number, SLOT_S / 2)
+    sums = [sum(rates) for rates in zip(*turns.rates.values(), strict=True)]
+    shares = {
+        name: statistics.median(rate / total for rate, total in zip(rates, sums, strict=True))
+        for name, rates in turns.rates.items()
+    }
+    return sorted(shares, key=shares.__getitem__, reverse=True)[:2]
 
 
 def on_pool(pool: WorkerThreads, call: Callable[[], object], *, calls: int, rows: int) -> Side:

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.model_loops import bare, bare_defaults, paced_cpu_ms
 from benchmarks.model_material import Subject, encoder, subjects
 from benchmarks.model_stages import stage_call
-from benchmarks.model_turns import BareThreads, Side, best_of, in_turn, on_pool
+from benchmarks.model_turns import BareThreads, Side, finalists, in_turn, on_pool
 from benchmarks.model_variants import variants
 from engine.speech_search import PULL_S
 from engine.workers import WorkerThreads
@@ -92,25 +92,26 @@ async def _share_of_bare(subject: Subject, pool: WorkerThreads, *, seconds: floa
     cpus = range(1, pool.count + 1)
     with ExitStack() as opened:
         loops = {
-            (intra, threads, spins): opened.enter_context(
+            f"{intra} intra-op, {threads} threads, spinning {'on' if spins else 'off'}": opened.enter_context(
                 BareThreads(bare(subject.path, intra, spins=spins), feeds, best.rows, threads, spins=spins)
             ).slot
             for intra, threads, spins in product(cpus, cpus, (False, True))
             if intra > 1 or not spins
         }
-        winner = await best_of(loops)
+        first, second = await finalists(loops)
         sides: dict[str, Side] = {
+            first: loops[first],
             "calls": on_pool(pool, partial(model.run, feeds), calls=calls, rows=best.rows),
-            "bare": loops[winner],
+            second: loops[second],
             "stage": on_pool(pool, stage.call, calls=stage_calls, rows=stage.rows),
         }
-        turns = await in_turn(sides, least=LEAST_SHARE, ours="calls", theirs="bare")
-    ratio = turns.ratio("calls", "bare")
+        turns = await in_turn(sides, least=LEAST_SHARE, ours="calls", theirs=(first, second))
+    winner = turns.hardest("calls", (first, second))
+    ratio = turns.ratio("calls", winner)
     print(
         f"{subject.name}, {best.rows} rows a call (knee): {turns.rate('calls'):,.0f} rows/s on {pool.count} workers; "
-        f"best of {len(loops)} bare loops {turns.rate('bare'):,.0f} ({winner[0]} intra-op, {winner[1]} threads, "
-        f"spinning {'on' if winner[2] else 'off'}): {ratio} (at least {LEAST_SHARE}); as a stage, with what it does "
-        f"beside the model: {turns.ratio('stage', 'bare')}"
+        f"best of {len(loops)} bare loops {turns.rate(winner):,.0f} ({winner}): {ratio} (at least {LEAST_SHARE}); as a "
+        f"stage, with what it does beside the model: {turns.ratio('stage', winner)}"
     )
     return ratio.median
 
