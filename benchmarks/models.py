@@ -19,7 +19,7 @@ from benchmarks.model_material import Subject, encoder, subjects
 from benchmarks.model_stages import stage_call
 from benchmarks.model_turns import BareThreads, Side, finalists, in_turn, on_pool
 from benchmarks.model_variants import variants
-from engine.speech_search import PULL_S
+from engine.flow_parts import ALONE_SERVICE_S
 from engine.workers import WorkerThreads
 from modules.models.model_bench import cost_of, costs_of, knee
 from modules.models.shapes import ShapeClasses
@@ -31,8 +31,9 @@ MOST_DIFFERENCE = 1e-5
 LEAST_SHARE = 0.97
 LEAST_CPU_RATIO = 2.0
 MOST_FIRST_RATIO = 1.5
-_HOP_MS = PULL_S * 1e3
-"""Calls that are shorter share a hop to a worker, as they do when recordings are searched for speech."""
+_HOP_MS = ALONE_SERVICE_S * 1e3 / 4
+"""Calls that are shorter share a hop to a worker, as they do when recordings are searched for speech: there a hop may
+last four times as long while nobody else waits, but then a slot would have too few."""
 
 _LOAD = 0.1
 _LOADS = 7
