@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import anyio
-
+from engine.files_at_once import FilesAtOnce
 from engine.inline_workers import InlineWorkers
 from engine.jobs.parts import Books, JobParts
 from engine.jobs.place import JobPlace, Start
@@ -74,7 +73,7 @@ class World:
         with JobPlace(self.output, start, clock=clock) as place:
             books = Books(place, wish, RunFacts(f"{request.paths}", {"model": fingerprint}))
             header = f'{{"type":"header","fingerprint":"{fingerprint}"}}'
-            files = anyio.Semaphore(in_hand)
+            files = FilesAtOnce(in_hand)
             parts = JobParts(self._transcribe, InlineWorkers(), place.output, header, self, files, books)
             self.job = FolderJob(request, parts)
             return await self.job.run()
