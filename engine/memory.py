@@ -23,6 +23,9 @@ RETRY_AFTER_S = 1.0
 LOOKS_BETWEEN_TRIMS = 10
 """While memory stays short the allocator is asked again after so many looks."""
 
+LOOKS_BETWEEN_FOLDER_TRIMS = 15
+"""While there are recordings and no live streams, whom it would make wait, it is asked after so many."""
+
 _MB = 2**20
 
 _log = logging.getLogger(__name__)
@@ -64,6 +67,8 @@ class MemoryKeeper:
         self._relief = MemoryRelief()
         self._give_back = give_back
         self._looks_since_trim = 0
+        self._looks_since_folder_trim = 0
+        self._streams = 0
         self._has_said_so = False
         self._changed = Changes()
         self._in_hand: dict[Turn, None] = {}  # in the order in which they began
@@ -87,8 +92,12 @@ class MemoryKeeper:
                 f"a stream needs {_mb(need.total_bytes)} MB and {self._state()}; raise max_memory_mb, or close streams",
                 retry_after_s=RETRY_AFTER_S,
             )
-        with self._given(need.total_bytes):
-            yield
+        self._streams += 1
+        try:
+            with self._given(need.total_bytes):
+                yield
+        finally:
+            self._streams -= 1
 
     @asynccontextmanager
     async def recording(self) -> AsyncIterator[Turn]:
@@ -135,12 +144,21 @@ class MemoryKeeper:
         self._changed.tell()
         if now.trim_pools:
             await self._trim(is_new=not was.trim_pools)
+        elif self._in_hand and not self._streams:
+            await self._trim_beside_recordings()
         return now
 
     async def _trim(self, *, is_new: bool) -> None:
         self._looks_since_trim = 0 if is_new else self._looks_since_trim + 1
         if self._looks_since_trim % LOOKS_BETWEEN_TRIMS == 0:
             self.pool.trim()
+            await anyio.to_thread.run_sync(self._give_back)
+
+    async def _trim_beside_recordings(self) -> None:
+        """Give back what the allocator keeps, now and then: each thread's share of it grows all along a job."""
+        self._looks_since_folder_trim += 1
+        if self._looks_since_folder_trim >= LOOKS_BETWEEN_FOLDER_TRIMS:
+            self._looks_since_folder_trim = 0
             await anyio.to_thread.run_sync(self._give_back)
 
     @contextmanager

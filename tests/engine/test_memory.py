@@ -11,7 +11,7 @@ import pytest
 
 from engine.flow import Flow
 from engine.inline_workers import InlineWorkers
-from engine.memory import LOOKS_BETWEEN_TRIMS, MemoryKeeper, unlimited
+from engine.memory import LOOKS_BETWEEN_FOLDER_TRIMS, LOOKS_BETWEEN_TRIMS, MemoryKeeper, unlimited
 from engine.workers import WorkerThreads
 from modules.errors import Overloaded
 from modules.memory.budget import RECORDING_BYTES, MemoryBudget, StreamNeed
@@ -179,6 +179,25 @@ async def test_pools_are_trimmed_at_once_and_the_allocator_now_and_then() -> Non
         await keeper.look(own_bytes=800 if look else 0)
         assert keeper.pool.statistics.idle_bytes == 0
     assert asked == [1, 1 + LOOKS_BETWEEN_TRIMS, 1 + 2 * LOOKS_BETWEEN_TRIMS]
+
+
+async def test_beside_recordings_alone_the_allocator_is_asked_now_and_then() -> None:
+    """A job of a hundred thousand files takes no more than one of a thousand; live streams are not made to wait."""
+    asked: list[str] = []
+    keeper = MemoryKeeper(MemoryBudget(1_000 * MB), give_back=lambda: asked.append("now"))
+
+    async def look(times: int) -> None:
+        for _ in range(times):
+            await keeper.look(own_bytes=MB)
+
+    await look(LOOKS_BETWEEN_FOLDER_TRIMS)
+    assert not asked
+    async with keeper.recording():
+        with keeper.stream(StreamNeed(1, 1)):
+            await look(LOOKS_BETWEEN_FOLDER_TRIMS)
+        assert not asked
+        await look(2 * LOOKS_BETWEEN_FOLDER_TRIMS)
+    assert asked == ["now", "now"]
 
 
 async def test_a_look_at_what_is_unknown_changes_nothing() -> None:
