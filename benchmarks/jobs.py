@@ -12,9 +12,12 @@ from pathlib import Path
 from benchmarks.material import NoMaterial
 from engine.jobs.outputs import RESULTS_NAME
 from engine.jobs.view import viewed
+from modules.monitoring.resources import effective_cpus
 
 MAX_FIRST_RESULT_S = 2.0
 MAX_JOURNAL_SHARE = 0.02
+"""Of the time of all workers: the journal's calls keep one of them, by the clock, waits for the disk included."""
+
 MAX_RESUME_S = 10.0
 MAX_GROWTH = 1.10
 """Of the most that the unique set was in the first tenth of the way, to the most in the second half."""
@@ -30,12 +33,13 @@ def report(*, files: int) -> bool:
     """Print the figures; whether all are within their limits."""
     if not Path("/proc/self/smaps_rollup").exists():
         raise NoMaterial("needs Linux: the unique set is read from /proc")
+    workers = max(1, int(effective_cpus().cpus))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recordings(folder / "in", files)
         run = Watched(folder, files)
         with viewed(folder / "out") as job:
-            share = job.runs[-1].journal_s / job.runs[-1].wall_s
+            share = job.runs[-1].journal_s / job.runs[-1].wall_s / workers
             check = job.journal.check()
         resumed = Watched(folder, files)
         print(f"{files} recordings of 0.1 s in {run.wall_s:.1f} s, one folder, no recogniser; journal: {check}")
@@ -43,7 +47,8 @@ def report(*, files: int) -> bool:
             f"first result after {run.first_s:.2f} s (limit {MAX_FIRST_RESULT_S:g})": run.first_s <= MAX_FIRST_RESULT_S,
             f"unique set at most {run.early_bytes / _MB:.1f} MB in the first tenth, {run.late_bytes / _MB:.1f} MB "
             f"in the second half (limit {MAX_GROWTH:g} times)": run.late_bytes <= MAX_GROWTH * run.early_bytes,
-            f"the journal took {share:.2%} of the time (limit {MAX_JOURNAL_SHARE:.0%})": share <= MAX_JOURNAL_SHARE,
+            f"the journal took {share:.2%} of the {workers} workers' time (limit {MAX_JOURNAL_SHARE:.0%})": share
+            <= MAX_JOURNAL_SHARE,
             f"resumed, with nothing to do, in {resumed.wall_s:.1f} s (limit {MAX_RESUME_S:g})": resumed.wall_s
             <= MAX_RESUME_S,
         }

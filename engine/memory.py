@@ -23,7 +23,7 @@ RETRY_AFTER_S = 1.0
 LOOKS_BETWEEN_TRIMS = 10
 """While memory stays short the allocator is asked again after so many looks."""
 
-LOOKS_BETWEEN_FOLDER_TRIMS = 15
+LOOKS_BETWEEN_FOLDER_TRIMS = 4
 """While there are recordings and no live streams, whom it would make wait, it is asked after so many."""
 
 _MB = 2**20

@@ -22,7 +22,7 @@ from modules.errors import JournalError
 from modules.results import Failure
 
 _BUSY_S = 5.0
-_CACHE_KIB = 4_096
+_CACHE_KIB = 2_048
 _CHECKPOINT_PAGES = (
     4_096  # of 4 KiB: how far the write-ahead log grows before it is worked in, which waits for the disk
 )
