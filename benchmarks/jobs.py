@@ -20,7 +20,9 @@ MAX_JOURNAL_SHARE = 0.02
 
 MAX_RESUME_S = 10.0
 MAX_GROWTH = 1.10
-"""Of the most that the unique set was in the first tenth of the way, to the most in the second half."""
+"""Of the most that the unique set was in the first fifth of the way, while caches fill, to that of the second half."""
+
+_EARLY, _LATE = 0.2, 0.5
 
 _RATE_HZ = 16_000
 _FRAMES = 1_600
@@ -45,7 +47,7 @@ def report(*, files: int) -> bool:
         print(f"{files} recordings of 0.1 s in {run.wall_s:.1f} s, one folder, no recogniser; journal: {check}")
         findings = {
             f"first result after {run.first_s:.2f} s (limit {MAX_FIRST_RESULT_S:g})": run.first_s <= MAX_FIRST_RESULT_S,
-            f"unique set at most {run.early_bytes / _MB:.1f} MB in the first tenth, {run.late_bytes / _MB:.1f} MB "
+            f"unique set at most {run.early_bytes / _MB:.1f} MB in the first fifth, {run.late_bytes / _MB:.1f} MB "
             f"in the second half (limit {MAX_GROWTH:g} times)": run.late_bytes <= MAX_GROWTH * run.early_bytes,
             f"the journal took {share:.2%} of the {workers} workers' time (limit {MAX_JOURNAL_SHARE:.0%})": share
             <= MAX_JOURNAL_SHARE,
@@ -86,9 +88,9 @@ class Watched:
                     self.first_s = time.perf_counter() - started_s
                 part = size / (files * _LINE_BYTES)
                 used = _unique_set(process.pid)
-                if part < 0.1:
+                if part < _EARLY:
                     self.early_bytes = max(self.early_bytes, used)
-                elif part >= 0.5:
+                elif part >= _LATE:
                     self.late_bytes = max(self.late_bytes, used)
         self.wall_s = time.perf_counter() - started_s
         if process.returncode:
