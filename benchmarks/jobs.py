@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.material import NoMaterial
 from engine.jobs.outputs import RESULTS_NAME
 from engine.jobs.view import viewed
-from modules.monitoring.resources import effective_cpus
+from modules.monitoring.resources import effective_cpus, worker_count
 
 MAX_FIRST_RESULT_S = 2.0
 MAX_JOURNAL_SHARE = 0.02
@@ -35,7 +35,7 @@ def report(*, files: int) -> bool:
     """Print the figures; whether all are within their limits."""
     if not Path("/proc/self/smaps_rollup").exists():
         raise NoMaterial("needs Linux: the unique set is read from /proc")
-    workers = max(1, int(effective_cpus().cpus))
+    workers = worker_count(effective_cpus())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recordings(folder / "in", files)

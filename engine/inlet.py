@@ -78,7 +78,7 @@ class Inlet:
             if samples.sample_rate != self._options.sample_rate:
                 raise AudioError(f"the stream has {self._options.sample_rate} Hz, the samples {samples.sample_rate} Hz")
             samples = samples.samples if samples.pcm16 is None else samples.pcm16
-        audio = AudioBuffer.copied(samples, self._options.sample_rate, start_s=self.pushed_s)
+        audio = AudioBuffer.copied(samples, self._options.sample_rate)
         shape = audio.shape[1:]
         if self._shape not in (None, shape):
             raise AudioError(f"the stream began with frames of shape {self._shape}, these have shape {shape}")
@@ -105,10 +105,7 @@ class Inlet:
         """The next chunk; a shorter one only at the end, or of what was pushed before a flush."""
         if self.is_suspended and not is_ended:
             return None
-        all_there_is = is_ended or self._flushed_frames > 0
-        if self._intake.frames < self._next_frames and not all_there_is:
-            return None  # asked after every answer: mostly so
-        chunk = self._intake.take(self._next_frames, all_there_is=all_there_is)
+        chunk = self._intake.take(self._next_frames, all_there_is=is_ended or self._flushed_frames > 0)
         if chunk is not None:
             self.cut_s = self._next_frames / self._options.sample_rate
             self._first_frames = 0
@@ -137,8 +134,7 @@ class Inlet:
         return self._counted(Dropped(chunk.audio.start_s, chunk.audio.frames))
 
     def _push(self, audio: AudioBuffer, available_s: float) -> None:
-        at_s = self.pushed_s
-        self._intake.push(audio if audio.start_s == at_s else audio.placed(at_s), available_s)
+        self._intake.push(audio.placed(self.pushed_s), available_s)
         self.pushed_frames += audio.frames
 
     def _drop_oldest(self, frames: int) -> list[Dropped]:

@@ -67,7 +67,6 @@ class MemoryKeeper:
         self._relief = MemoryRelief()
         self._give_back = give_back
         self._looks_since_trim = 0
-        self._looks_since_folder_trim = 0
         self._streams = 0
         self._has_said_so = False
         self._changed = Changes()
@@ -143,22 +142,18 @@ class MemoryKeeper:
             self.on_relief(now, why)
         self._changed.tell()
         if now.trim_pools:
-            await self._trim(is_new=not was.trim_pools)
-        elif self._in_hand and not self._streams:
-            await self._trim_beside_recordings()
+            await self._trim(every_looks=LOOKS_BETWEEN_TRIMS, at_once=not was.trim_pools)
+        elif self._in_hand and not self._streams:  # each thread's share of what is kept grows all along a job
+            await self._trim(every_looks=LOOKS_BETWEEN_FOLDER_TRIMS)
         return now
 
-    async def _trim(self, *, is_new: bool) -> None:
-        self._looks_since_trim = 0 if is_new else self._looks_since_trim + 1
-        if self._looks_since_trim % LOOKS_BETWEEN_TRIMS == 0:
-            self.pool.trim()
-            await anyio.to_thread.run_sync(self._give_back)
-
-    async def _trim_beside_recordings(self) -> None:
-        """Give back what the allocator keeps, now and then: each thread's share of it grows all along a job."""
-        self._looks_since_folder_trim += 1
-        if self._looks_since_folder_trim >= LOOKS_BETWEEN_FOLDER_TRIMS:
-            self._looks_since_folder_trim = 0
+    async def _trim(self, *, every_looks: int, at_once: bool = False) -> None:
+        """Now and then, or at once, have the allocator give back what it keeps, and the pool while memory is short."""
+        self._looks_since_trim += 1
+        if at_once or self._looks_since_trim >= every_looks:
+            self._looks_since_trim = 0
+            if self.relief.trim_pools:
+                self.pool.trim()
             await anyio.to_thread.run_sync(self._give_back)
 
     @contextmanager

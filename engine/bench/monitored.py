@@ -4,10 +4,9 @@ The monitor's latencies count from the schedule too, since that is what pieces a
 outside clock is a benchmark of its own.
 """
 
-import math
 import time
 
-from modules.measuring.pieces import HEALTHY, Moment, Outcome
+from modules.measuring.pieces import HEALTHY, Moment, Outcome, whole_periods
 from modules.monitoring.engine_state import EngineState
 from modules.monitoring.histogram import LatencyHistogram
 from modules.monitoring.monitor import RealTimePerformanceMonitor
@@ -16,7 +15,6 @@ from modules.monitoring.windows import Window
 from modules.simulation.arrivals import PIECE_S
 
 _PERIOD_S = 0.5
-_SLACK = 1e-6  # of a period
 
 
 class AnswersSeen(RealTimePerformanceMonitor):
@@ -63,7 +61,7 @@ class AnswersSeen(RealTimePerformanceMonitor):
 
     def moments(self, *, from_s: float, until_s: float) -> list[Moment]:
         """The same by when pieces were due."""
-        count = max(1, math.floor((until_s - from_s) / _PERIOD_S + _SLACK))
+        count = whole_periods(until_s - from_s, _PERIOD_S)
         limit_s = self.target.p99_chunk_latency_ms / 1e3
         sent, good = [0] * count, [0] * count
         for due_s, _ in self._due:

@@ -58,7 +58,7 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of it; `outcome` is of the time after the warm-up, `moments` of that too, in seconds from the start.
+    """What came of it; `outcome` is of the time after the warm-up, `moments` of the warm-up too, in seconds of it all.
 
     The cool-down is in neither. `doubts` say why it is not to be trusted.
     """

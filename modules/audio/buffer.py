@@ -107,14 +107,14 @@ class AudioBuffer:
         if isinstance(samples, np.ndarray) and samples.flags.c_contiguous and samples.size <= _FEW_SAMPLES:
             # Through bytes: what numpy does with an array lets go of the interpreter lock, and on an event loop beside
             # busy workers getting it back takes longer than the work.
-            if samples.dtype == np.int16:
-                kept = np.frombuffer(samples.tobytes(), np.int16)
-                return cls.of_pcm16(kept if samples.ndim == 1 else kept.reshape(samples.shape), sample_rate, start_s)
-            if samples.dtype == np.float32:
+            is_pcm16 = samples.dtype == np.int16
+            if is_pcm16 or samples.dtype == np.float32:
                 kept_bytes = samples.tobytes()
+                kept = np.frombuffer(kept_bytes, samples.dtype).reshape(samples.shape)
+                if is_pcm16:
+                    return cls.of_pcm16(kept, sample_rate, start_s)
                 if not _may_hold_infinity(kept_bytes):
-                    floats = np.frombuffer(kept_bytes, np.float32)
-                    return cls(floats if samples.ndim == 1 else floats.reshape(samples.shape), sample_rate, start_s)
+                    return cls(kept, sample_rate, start_s)
         buffer = cls.of(samples, sample_rate, start_s=start_s)
         if not np.may_share_memory(buffer._given, samples):
             return buffer

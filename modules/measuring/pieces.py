@@ -127,7 +127,7 @@ class PieceBook:
 
     def moments(self, *, from_s: float, until_s: float, period_s: float = 0.5) -> list[Moment]:
         """The same by when pieces were due, in whole periods."""
-        count = max(1, math.floor((until_s - from_s) / period_s + _SLACK))
+        count = whole_periods(until_s - from_s, period_s)
         sent, good = [0] * count, [0] * count
         for stream, dues in self._due.items():
             times = self._answered.get(stream, {})
@@ -149,6 +149,11 @@ class PieceBook:
             ]
             if found:
                 yield found
+
+
+def whole_periods(seconds: float, period_s: float) -> int:
+    """How many periods are whole in that time; at least one."""
+    return max(1, math.floor(seconds / period_s + _SLACK))
 
 
 def recovered_s(moments: list[Moment], *, from_s: float, share: float = 0.99) -> float | None:

@@ -90,7 +90,7 @@ class LengthKnob:
             return None  # larger batches have not been tried yet, and nothing is late
         useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
         enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * view.capacity_s(cost)]  # type: ignore[operator] # not None: see turn
-        is_urgent = Rung.LENGTHEN in view.rungs or load > 1
+        is_urgent = _is_urgent(view, load)
         if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
             enough, useful = [], [now]
         if enough and enough[0] is not now:
@@ -113,7 +113,7 @@ class LengthKnob:
         is_held = view.is_useful(now) and view.now_s < self._held.get(best.chunk_s, (-math.inf, 0.0))[0]
         if best is now or is_held or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
             return None
-        return self._to(view, best, load, is_urgent=Rung.LENGTHEN in view.rungs or load > 1)
+        return self._to(view, best, load, is_urgent=_is_urgent(view, load))
 
     def _before_vain(self, view: View, now: LengthCost, useful: list[LengthCost]) -> LengthCost | None:
         """The shortest that carries about as much as one just gone to, and enough; later its cost is out of date."""
@@ -149,6 +149,11 @@ class LengthKnob:
         assert now is not None
         sentence = f"{_carried(view, now, load)}; chunks of {cost.chunk_s:g} s carry {view.capacity_s(cost):.3g}"
         return Turn(Knob.CHUNK, cost.chunk_s, sentence, is_urgent)
+
+
+def _is_urgent(view: View, load: float) -> bool:
+    """Whether another length is needed at once."""
+    return Rung.LENGTHEN in view.rungs or load > 1
 
 
 def _has_plenty(view: View, now: LengthCost, length_s: float, *, most: float) -> bool:
