@@ -19,9 +19,9 @@ from modules.simulation.scenarios import Static
 class Scale:
     """One of the three: `trial_s` is the length of a live trial, `scene_s` of one in which something happens.
 
-    `climbs` is how many trials a side has on its stairs, 0 where the load is only guessed; `rounds` how often sides
-    take turns at one load; `files` and `minutes` how much is recorded, `loads` the overloads that are tried, `caps`
-    and `pieces` the static settings.
+    `climbs` is how many trials a side has on its stairs, 0 where the load is only guessed, of which `first_trials` look
+    for where to begin and do not count; `rounds` how often sides take turns at one load; `files` and `minutes` how much
+    is recorded, `loads` the overloads that are tried, `caps` and `pieces` the static settings.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Scale:
     scene_s: float
     rounds: int
     climbs: int
+    first_trials: int
     files: int
     minutes: float
     loads: tuple[float, ...]
@@ -37,13 +38,16 @@ class Scale:
 
 
 SCALES = {
-    "quick": Scale("quick", 2.4, 3.8, 1, 0, 4, 0.1, (1.5,), (16,), (1,)),
-    "default": Scale("default", 3.8, 10.0, 3, 6, 20, 0.5, (1.5,), (4, 16), (1,)),
-    "record": Scale("record", 8.8, 20.8, 5, 16, 200, 10.0, (1.2, 1.5, 2.0), (1, 4, 16, 64), (1, 2, 4)),
+    "quick": Scale("quick", 2.4, 3.8, 1, 0, 0, 4, 0.1, (1.5,), (16,), (1,)),
+    "default": Scale("default", 3.8, 10.0, 3, 4, 0, 20, 0.5, (1.5,), (4, 16), (1,)),
+    "record": Scale("record", 8.8, 20.8, 5, 14, 2, 200, 10.0, (1.2, 1.5, 2.0), (1, 4, 16, 64), (1, 2, 4)),
 }
 """By name."""
 
-_FIRST_SHARE = 0.7
+_FIRST_SHARE = 0.85
+_NEAR = 0.9
+"""Static settings go on climbing that end up at so much of the best."""
+
 _GUESS = 0.7
 _BOUND_S = 0.15
 _BOUND_BATCHES = (4, 16, 32)
@@ -82,34 +86,52 @@ class Stand:
         self._bounds.append(max(rates) * PIECE_S)
         return self._bounds[-1]
 
-    def climb(self, sides: Mapping[str, Callable[[int, int], Ran]]) -> dict[str, Climb]:
+    def climb(
+        self, sides: Mapping[str, Callable[[int, int], Ran]], *, trials: int, climbs: Mapping[str, Climb] | None = None
+    ) -> dict[str, Climb]:
         """Each side's stairs, in turn, A B A B; loads are shares of the bare calls measured before and after a trial.
 
-        `sides` run so many streams with that seed.
+        `sides` run so many streams with that seed. Each has `trials`, on stairs of `climbs` where these go on.
         """
-        climbs = {name: Climb(Stairs(_FIRST_SHARE)) for name in sides}
+        climbs = climbs or {name: Climb(Stairs(_FIRST_SHARE, first_trials=0)) for name in sides}
         before = self.bound_now()
-        for number in range(self.scale.climbs):
+        for _ in range(trials):
             for name, side in sides.items():
                 climb = climbs[name]
                 streams = max(1, round(climb.stairs.share * before))
-                trial = side(streams, number + 1).trial
+                trial = side(streams, len(climb.tried) + 1).trial
                 after = self.bound_now()
                 climb.tried.append((streams, trial))
                 climb.stairs.tried(2 * streams / (before + after), is_sustained=is_carried(trial))
                 before = after
-        return climbs
+        return {name: climbs[name] for name in sides}
+
+    def climb_from_best(self, sides: Mapping[str, Callable[[int, int], Ran]]) -> dict[str, Climb]:
+        """The same beginning where the best static setting ended up: no trials are needed to find where to begin."""
+        start = self.static[self.best_static]
+        climbs = {name: Climb(Stairs(start, first_trials=self.scale.first_trials)) for name in sides}
+        return self.climb(sides, trials=self.scale.climbs, climbs=climbs)
+
+    def settle(self, setting: Static, share: float) -> None:
+        """That setting has climbed again, for longer."""
+        self.static[setting] = share
 
     @cached_property
     def static(self) -> dict[Static, float]:
         """What Onbeat carries with each static setting of the grid, nothing decided, as a share of the bare calls.
 
-        A guess where nothing climbs.
+        Half of the trials are for those alone that might be the best. A guess where nothing climbs.
         """
         settings = [Static(cap, PIECE_S * pieces) for pieces in self.scale.pieces for cap in self.scale.caps]
         if not self.scale.climbs:
             return {settings[0]: _GUESS}
-        climbs = self.climb({str(each): partial(self.run_static, each) for each in settings})
+        sides = {str(each): partial(self.run_static, each) for each in settings}
+        trials = max(3, self.scale.climbs // 2)
+        climbs = self.climb(sides, trials=trials - trials // 2)
+        near = _NEAR * max(climb.stairs.end for climb in climbs.values())
+        left = {name: side for name, side in sides.items() if climbs[name].stairs.end >= near}
+        if len(left) > 1:
+            self.climb(left, trials=trials // 2, climbs=climbs)
         return {each: climbs[str(each)].stairs.end for each in settings}
 
     @property

@@ -36,18 +36,17 @@ def single_stream(stand: Stand) -> ScenarioResult:
 def multi_stream(stand: Stand) -> ScenarioResult:
     """Fixed cadence: the most streams on time, by side, and their latency at a load that most of them carry."""
     begun_s = time.perf_counter()
-    names = {"quick": [ONBEAT, PLAIN], "default": [ONBEAT, PLAIN, "thread pool"]}.get(
-        stand.scale.name, [ONBEAT, *SIDES]
-    )
+    names = [ONBEAT, *SIDES] if stand.scale.name == "record" else [ONBEAT, PLAIN]
     turns = in_turn(stand, stand.streams(0.6), names, load="0.6 of the best static setting")
     question = f"How many streams are carried at p99 under {TARGET_MS:g} ms?"
     if not stand.scale.climbs:
         return turns.result("multi_stream", question, begun_s)
     static = stand.best_static
     best = f"best static setting: calls of {static.cap}, chunks of {static.chunk_s:g} s"
-    climbs = stand.climb(
+    climbs = stand.climb_from_best(
         {name: partial(_climbing, stand, name) for name in names} | {best: partial(stand.run_static, static)}
     )
+    stand.settle(static, climbs[best].stairs.end)
     return _climbed(stand, climbs, best, turns.result("multi_stream", question, begun_s, _shares(stand, climbs)))
 
 
@@ -71,13 +70,9 @@ def _climbed(stand: Stand, climbs: Mapping[str, Climb], best: str, result: Scena
     settled = {name: climb.stairs.settled for name, climb in climbs.items()}
     figures = [
         Figure("the bare calls allow", stand.bound, "streams"),
-        ratio_figure("onbeat / best static", settled[ONBEAT], settled[best], least=LEAST_OF_BEST, better=Better.HIGHER),
+        _beside("best static", settled[ONBEAT], settled[best], least=LEAST_OF_BEST),
     ]
-    figures += [
-        ratio_figure(f"onbeat / {name}", settled[ONBEAT], settled[name], better=Better.HIGHER)
-        for name in climbs
-        if name not in (ONBEAT, best)
-    ]
+    figures += [_beside(name, settled[ONBEAT], settled[name]) for name in climbs if name not in (ONBEAT, best)]
     tried = {
         name: [(streams, trial.outcome.p_ms(0.99) / 1e3) for streams, trial in climb.tried]
         for name, climb in climbs.items()
@@ -89,6 +84,12 @@ def _climbed(stand: Stand, climbs: Mapping[str, Climb], best: str, result: Scena
         bars("Streams carried", "streams", {**carried, "bare calls": stand.bound}),
     ]
     return replace(with_more(result, figures=figures, plots=plots), sides=sides)
+
+
+def _beside(name: str, ours: Sequence[float], theirs: Sequence[float], *, least: float | None = None) -> Figure:
+    """Our share over theirs in the rounds that count for both: the last ones."""
+    rounds = min(len(ours), len(theirs))
+    return ratio_figure(f"onbeat / {name}", ours[-rounds:], theirs[-rounds:], least=least, better=Better.HIGHER)
 
 
 def server(stand: Stand) -> ScenarioResult:

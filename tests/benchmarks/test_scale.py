@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 from typing import cast
 
@@ -5,11 +6,13 @@ import pytest
 
 from benchmarks.live_trials import Ran, Rig
 from benchmarks.scale import SCALES, Stand
+from benchmarks.stairs import Stairs
 from engine.bench.sending import Generated
 from engine.bench.trial import Trial
 from modules.measuring.pieces import Outcome
 from modules.monitoring.histogram import HistogramSnapshot
 from modules.monitoring.pressure import ResourceSample
+from modules.simulation.scenarios import Static
 
 
 def carrying(most: int) -> Callable[[int, int], Ran]:
@@ -33,10 +36,10 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
 
 def test_stairs_end_where_a_side_carries_no_more(stand: Stand) -> None:
     """As shares of what the bare calls allow; sides do not disturb each other."""
-    climbs = stand.climb({"strong": carrying(900), "weak": carrying(400)})
+    climbs = stand.climb({"strong": carrying(900), "weak": carrying(400)}, trials=14)
     assert climbs["strong"].stairs.end == pytest.approx(0.9, abs=0.06)
     assert climbs["weak"].stairs.end == pytest.approx(0.4, abs=0.06)
-    assert len(climbs["weak"].tried) == stand.scale.climbs
+    assert len(climbs["weak"].tried) == 14
 
 
 def test_sides_take_turns(stand: Stand) -> None:
@@ -50,5 +53,57 @@ def test_sides_take_turns(stand: Stand) -> None:
 
         return side
 
-    stand.climb({"a": noting("a"), "b": noting("b")})
+    stand.climb({"a": noting("a"), "b": noting("b")}, trials=2)
     assert order[:4] == ["a", "b", "a", "b"]
+
+
+def ended(stairs: Stairs, most: float, *, trials: int) -> float:
+    """Where the stairs of a side that carries `most` end up."""
+    for _ in range(trials):
+        stairs.tried(stairs.share, is_sustained=stairs.share <= most)
+    return stairs.end
+
+
+@pytest.mark.parametrize("most", [0.8, 0.85, 0.9, 0.95, 1.0])
+def test_a_good_beginning_needs_four_trials(most: float) -> None:
+    """Within a step and a half of what is carried."""
+    assert ended(Stairs(0.9, first_trials=0), most, trials=4) == pytest.approx(most, rel=0.075)
+
+
+@pytest.mark.parametrize("most", [0.3, 0.5, 0.7, 1.3])
+def test_a_bad_beginning_does_not_count(most: float) -> None:
+    """Long steps until the stairs turn; what was tried on the way there is no part of where they end."""
+    assert ended(Stairs(0.9), most, trials=14) == pytest.approx(most, rel=0.08)
+
+
+def test_a_side_that_became_much_worse_is_seen_in_four_trials_to_be_worse() -> None:
+    """Beginning where it is not carried, the few trials err to the side of what was tried, but tell."""
+    assert ended(Stairs(0.9, first_trials=0), 0.5, trials=4) < 0.85
+
+
+def test_static_settings_that_are_plainly_worse_have_half_of_the_trials(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best is found, and climbs on beside what is near it."""
+    count: Counter[str] = Counter()
+    most = {1: 400, 4: 830, 16: 900, 64: 600}
+
+    def run_static(setting: Static, streams: int, seed: int) -> Ran:
+        count[str(setting)] += 1
+        return carrying(most[setting.cap])(streams, seed)
+
+    monkeypatch.setattr(stand, "run_static", run_static)
+    assert stand.best_static.cap == 16
+    assert {count[str(each)] for each in stand.static if each.cap in {1, 64}} == {4}
+    assert {count[str(each)] for each in stand.static if each.cap in {4, 16}} == {7}
+    assert stand.static[stand.best_static] == pytest.approx(0.9, rel=0.05)
+
+
+def test_a_climb_begins_where_the_best_static_setting_ended(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what the setting carries is then known better."""
+    monkeypatch.setattr(stand, "run_static", lambda _, streams, seed: carrying(900)(streams, seed))
+    best = stand.best_static
+    climbs = stand.climb_from_best({"a": carrying(950)})
+    assert climbs["a"].tried[0][0] == pytest.approx(900, rel=0.05)
+    stand.settle(best, 0.8)
+    assert stand.static[best] == 0.8
