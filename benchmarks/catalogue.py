@@ -28,6 +28,7 @@ from benchmarks.folder_scenarios import decode, long_file, offline
 from benchmarks.live_trials import rig
 from benchmarks.material import NoMaterial
 from benchmarks.mixed_scenario import mixed
+from benchmarks.peer_scenario import peers
 from benchmarks.scale import Scale, Stand
 from benchmarks.stage_scenarios import encoder, module
 from benchmarks.steady_scenarios import bursty, clock, multi_stream, server, single_stream
@@ -52,6 +53,7 @@ LIVE: Mapping[str, Callable[[Stand], ScenarioResult]] = MappingProxyType(
         "quota": quota,
         "mixed": mixed,
         "clock": clock,
+        "peers": peers,
     }
 )
 """Those that try live streams on one rig, and share what the machine carries."""
@@ -171,6 +173,7 @@ def _tried(name: str, scenario: Callable[[], ScenarioResult], scale: Scale) -> S
 def _at(scale: Scale) -> tuple[str, ...]:
     """What runs at that scale unless others are named."""
     loads = [f"overload_{load:g}" for load in scale.loads]
-    live = [name for name in LIVE if not name.startswith("overload") or name in loads]
+    unwanted = {name for name in LIVE if name.startswith("overload") and name not in loads}
+    live = [name for name in LIVE if name not in unwanted and (name != "peers" or scale.name == "record")]
     printed: tuple[str, ...] = {"quick": QUICK, "default": DEFAULT}.get(scale.name, tuple(PRINTED))
     return (*live, *OTHERS, *printed)

@@ -118,7 +118,7 @@ def idle_bytes(case: Case, folder: Path) -> int:
         found = steady_s = 0.0
         while steady_s < _STEADY_S:
             time.sleep(_SAMPLE_S)
-            now = _unique_set(process.pid)
+            now = unique_set_bytes(process.pid)
             steady_s = steady_s + _SAMPLE_S if abs(now - found) < _STILL and now > 1.5 * bare_bytes() else 0.0
             found = now
         process.terminate()
@@ -131,7 +131,7 @@ def bare_bytes() -> int:
     with subprocess.Popen([sys.executable, "-c", _BARE], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        found = _unique_set(process.pid)
+        found = unique_set_bytes(process.pid)
         process.kill()
     return found
 
@@ -144,7 +144,7 @@ def peak_bytes(case: Case, path: Path, folder: Path) -> int:
     largest = 0
     with _run_of(case, path, folder) as process:
         while process.poll() is None and not _is_done(folder / "out" / "results.jsonl"):
-            largest = max(largest, _unique_set(process.pid))
+            largest = max(largest, unique_set_bytes(process.pid))
             time.sleep(_SAMPLE_S)
     if process.returncode:
         raise AssertionError(f"onbeat run {path.name} ended with {process.returncode}")
@@ -186,7 +186,7 @@ async def _first_segment_s(case: Case, path: Path) -> float:
     return found[0]
 
 
-def _unique_set(pid: int) -> int:
+def unique_set_bytes(pid: int) -> int:
     """That of a process and of those it has started; a process that has just ended has none."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
@@ -199,7 +199,7 @@ def _unique_set(pid: int) -> int:
         return 0
     # anonymous pages that a fork shares count once, in parts; of mapped files only pages that nobody else has
     own = 1024 * sum(map(int, re.findall(r"^(?:Pss_Anon|Private_Clean):\s+(\d+) kB", rollup, re.MULTILINE)))
-    return own + sum(map(_unique_set, children))
+    return own + sum(map(unique_set_bytes, children))
 
 
 def _resampled(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -121,8 +121,12 @@ async def try_out(
     cool_down_s: float = COOL_DOWN_S,
     target_s: float = 0.3,
     on_start: Callable[[float], None] = lambda _: None,
+    beside_cpu_s: Callable[[], float] = lambda: 0.0,
 ) -> Trial:
-    """Send the schedule to the carrier, which answers to `book`; what is due between warm-up and cool-down counts."""
+    """Send the schedule to the carrier, which answers to `book`; what is due between warm-up and cool-down counts.
+
+    `beside_cpu_s` is the CPU time so far of processes that belong to the carrier and are no children of this one.
+    """
     if warm_up_s + cool_down_s >= schedule.seconds:
         raise ValueError(
             f"a trial must be longer than its warm-up of {warm_up_s:g} s and cool-down of {cool_down_s:g} s, "
@@ -134,9 +138,10 @@ async def try_out(
             await streams.open(number)
     sampler = ResourceSampler(limits_period_s=0.5)
     sampler.sample(time.perf_counter())
+    before_s = beside_cpu_s()
     async with anyio.create_task_group() as tasks:
         generated = await send(schedule, streams.sent, lambda started_s: _begin(streams, tasks, started_s, on_start))
-        seen = sampler.sample(time.perf_counter())
+        seen, ours_s = sampler.sample(time.perf_counter()), generated.cpu_s + beside_cpu_s() - before_s
         await anyio.sleep(target_s)
         tasks.cancel_scope.cancel()
     started_s = generated.started_s
@@ -147,7 +152,7 @@ async def try_out(
         moments=tuple(Moment(each.at_s - started_s, each.sent, each.on_time) for each in moments),
         generated=generated,
         seen=seen,
-        doubts=tuple(doubts(generated.late_p99_s, seen, ours=generated.cpu_s / (seen.period_s or 1.0))),
+        doubts=tuple(doubts(generated.late_p99_s, seen, ours=ours_s / (seen.period_s or 1.0))),
         refused=len(streams.refused),
     )
 
