@@ -28,6 +28,7 @@ from modules.monitoring.targets import PerformanceTarget
 from modules.tuning.plan import Decision, Limits, Observation, Plan
 
 WARM_UP_S = 2.5
+FOLDER_WARM_UP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,62 @@ class Wish:
     count_from_s: float = WARM_UP_S
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was done in so many seconds: CPU time of this process and the generator's, and recordings that were heard.
+
+    Where streams are tried, between the warm-up and the cool-down.
+    """
+
+    seconds: float
+    cpu_s: float
+    recorded_audio_s: float
+
+    @property
+    def cpus(self) -> float:
+        """CPUs kept busy."""
+        return self.cpu_s / self.seconds
+
+    @property
+    def recorded_speed(self) -> float:
+        """Seconds of recordings a second."""
+        return self.recorded_audio_s / self.seconds
+
+
+class _Meter:
+    """What is spent between two instants."""
+
+    def __init__(self, monitor: RealTimePerformanceMonitor) -> None:
+        self._monitor = monitor
+        self._begun = self._ended = (0.0, 0.0, 0.0)
+
+    def begin(self) -> None:
+        """From now on."""
+        self._begun = self._now()
+
+    def end(self) -> None:
+        """Until now."""
+        self._ended = self._now()
+
+    def spent_beside(self, other_cpus: float = 0.0) -> Spent:
+        """What was spent; another process kept so many CPUs busy for it."""
+        seconds, cpu_s, audio_s = (end - begin for end, begin in zip(self._ended, self._begun, strict=True))
+        return Spent(seconds, cpu_s + other_cpus * seconds, audio_s)
+
+    def _now(self) -> tuple[float, float, float]:
+        return time.perf_counter(), time.process_time(), self._monitor.snapshot().recorded_audio_s
+
+
 @dataclass(slots=True)
 class Ran:
-    """A trial, the decisions that were made in it, and what the monitor reported."""
+    """A trial, the decisions that were made in it, what the monitor reported and what was spent."""
 
     trial: Trial
     marks: list[Mark] = field(default_factory=list)
     reported_p99_s: float | None = None
     outside_p99_s: float | None = None
     plans: list[tuple[float, Plan]] = field(default_factory=list)
-    recorded_audio_s: float = 0.0
+    spent: Spent | None = None
 
 
 class Rig:
@@ -88,9 +135,7 @@ class Rig:
     async def _onbeat(self, schedule: Schedule, wish: Wish, events: Sequence[Event]) -> Ran:
         book, seen = PieceBook(target_s=TARGET_S), _Decisions()
         monitor = RealTimePerformanceMonitor(PerformanceTarget())
-        config = BatchProcessingConfig(
-            asr="none", workers=wish.workers, chunk_s=wish.chunk_s, learn=False, max_streams=100_000
-        )
+        meter, config = _Meter(monitor), _config(wish)
         options: dict[str, Any] = {"deadline_s": TARGET_S, "overload": wish.overload, "max_buffered_s": 60.0}
         async with (
             AsyncAudioProcessor(config, monitor=monitor, observer=seen) as processor,
@@ -101,10 +146,14 @@ class Rig:
             beside = asyncio.create_task(process_for_ever(processor, wish.folder)) if wish.folder else None
             frozen_s = wish.frozen_from_s if wish.cap is None else 0.0
             frozen = [] if frozen_s is None else [Event(frozen_s, lambda: freeze(processor, cap=wish.cap))]
-            trial = await _tried(carrier, schedule, book, [*events, *frozen], from_s=wish.count_from_s)
+            metered = [
+                Event(min(WARM_UP_S, schedule.seconds / 2), meter.begin),
+                Event(schedule.seconds - COOL_DOWN_S, meter.end),
+            ]
+            trial = await _tried(carrier, schedule, book, [*events, *frozen, *metered], from_s=wish.count_from_s)
             if beside is not None:
                 beside.cancel()
-            latency, recorded_audio_s = monitor.snapshot().latency, monitor.snapshot().recorded_audio_s
+            latency = monitor.snapshot().latency
             outside = book.outcome(from_s=-math.inf, until_s=math.inf).latency  # of the same chunks
         started_s = trial.generated.started_s
         return Ran(
@@ -117,8 +166,25 @@ class Rig:
             latency.quantile(0.99) if latency.count else None,
             outside.quantile(0.99) if outside.count else None,
             [(at_s - started_s, plan) for at_s, plan in seen.plans],
-            recorded_audio_s,
+            meter.spent_beside(trial.generated.cpu_s / schedule.seconds),
         )
+
+    def folder(self, paths: Sequence[Path], *, seconds: float) -> Spent:
+        """A folder that nothing else is beside, for so long after a warm-up."""
+        return anyio.run(self._folder, paths, seconds)
+
+    async def _folder(self, paths: Sequence[Path], seconds: float) -> Spent:
+        monitor = RealTimePerformanceMonitor(PerformanceTarget())
+        meter = _Meter(monitor)
+        async with AsyncAudioProcessor(_config(Wish()), monitor=monitor) as processor:
+            processing = asyncio.create_task(process_for_ever(processor, paths))
+            await anyio.sleep(FOLDER_WARM_UP_S)
+            meter.begin()
+            await anyio.sleep(seconds)
+            meter.end()
+            processing.cancel()
+            await asyncio.wait({processing})
+        return meter.spent_beside()
 
     async def _plain(self, schedule: Schedule, settings: Plain, events: Sequence[Event]) -> Ran:
         book = PieceBook(target_s=TARGET_S)
@@ -132,6 +198,12 @@ class Rig:
         if self._defaults is None:
             self._defaults = Encoder(OnnxModel(self.file, LIBRARY_DEFAULTS))
         return self._defaults
+
+
+def _config(wish: Wish) -> BatchProcessingConfig:
+    return BatchProcessingConfig(
+        asr="none", workers=wish.workers, chunk_s=wish.chunk_s, learn=False, max_streams=100_000
+    )
 
 
 @contextmanager

@@ -1,12 +1,19 @@
-"""A folder beside live streams: what it takes from them, and how much of the idle time it uses."""
+"""A folder beside live streams: what it takes from them, and how much of the time that they leave idle it uses.
 
+Idle is what the streams leave of the CPUs when nothing else runs; the folder could do in it, at most, its share of what
+it does when it has the machine to itself. The bare calls would leave more: the event loop then costs nothing.
+"""
+
+import os
+import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
-from benchmarks.live_trials import Rig, Wish
+from benchmarks.live_trials import Ran, Spent, Wish
 from benchmarks.scale import Stand
 from benchmarks.workloads import RATE_HZ, TARGET_S
 from modules.measuring.figures import Better
@@ -14,28 +21,53 @@ from modules.measuring.intervals import figure_of
 from modules.measuring.latency_plots import latency_cdf
 from modules.measuring.made_up import speech_like
 from modules.measuring.results import Parameter, ScenarioResult, Side
-from modules.measuring.schedules import Schedule, drawn
+from modules.measuring.schedules import drawn
 
 LOAD = 0.5
 LEAST_IDLE_USED = 0.85
+WORKERS = 2
 _FILES, _FILE_S = 4, 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Streams alone, the same beside a folder, and the folder alone before and after; and what the bare calls allow."""
+
+    streams: int
+    bound: float
+    alone: Ran
+    beside: Ran
+    folder: tuple[Spent, Spent]
+
+    @property
+    def idle(self) -> float:
+        """The share of the CPUs that the streams leave when they are alone."""
+        assert self.alone.spent is not None
+        return max(0.01, 1 - self.alone.spent.cpus / min(WORKERS, os.cpu_count() or 1))
+
+    @property
+    def folder_share(self) -> float:
+        """What the folder did beside the streams, as a share of what it does alone."""
+        assert self.beside.spent is not None
+        return self.beside.spent.recorded_speed / statistics.fmean(each.recorded_speed for each in self.folder)
+
+    @property
+    def idle_by_bare_calls(self) -> float:
+        """The share that the streams would leave if they cost the bare calls and nothing else."""
+        return max(0.01, 1 - self.streams / self.bound)
+
+    @property
+    def added_misses(self) -> float:
+        """How many more pieces were late beside the folder."""
+        return float(max(0, self.beside.trial.outcome.misses - self.alone.trial.outcome.misses))
+
+
 def mixed(stand: Stand) -> ScenarioResult:
-    """Half of what is carried, alone and beside a folder; and the folder beside one stream, for what it could do."""
+    """Half of what is carried, alone and beside a folder; and the folder alone, for what it could do."""
     begun_s = time.perf_counter()
-    rig, seconds = stand.rig, stand.scale.scene_s
-    added, used, alone, beside = [], [], [], []
     with tempfile.TemporaryDirectory() as name:
         paths = tuple(_recordings(Path(name)))
-        for seed in range(1, rounds_of(stand) + 1):
-            schedule = drawn("steady", stand.streams(LOAD), seconds, seed=seed)
-            alone.append(rig.onbeat(schedule))
-            beside.append(rig.onbeat(schedule, Wish(folder=paths)))
-            most_s = _folder_alone_s(rig, drawn("steady", 1, seconds, seed=seed), paths)
-            idle = 1 - schedule_load(stand, schedule)
-            used.append(beside[-1].recorded_audio_s / max(1e-9, most_s * idle))
-            added.append(float(max(0, beside[-1].trial.outcome.misses - alone[-1].trial.outcome.misses)))
+        rounds = [_round(stand, paths, seed) for seed in range(1, rounds_of(stand) + 1)]
     sides = tuple(
         Side(
             side,
@@ -47,37 +79,60 @@ def mixed(stand: Stand) -> ScenarioResult:
             ),
             runs[0].trial.outcome.latency,
         )
-        for side, runs in (("onbeat, streams beside a folder", beside), ("onbeat, streams alone", alone))
+        for side, runs in (
+            ("onbeat, streams beside a folder", [each.beside for each in rounds]),
+            ("onbeat, streams alone", [each.alone for each in rounds]),
+        )
     )
+    trials = [ran.trial for each in rounds for ran in (each.alone, each.beside)]
     return ScenarioResult(
         "mixed",
         "Does folder work beside live streams make them late, and does it use the idle time?",
-        (Parameter("load", f"{LOAD:g}"), Parameter("streams", str(stand.streams(LOAD)))),
+        (Parameter("load", f"{LOAD:g}"), Parameter("streams", str(rounds[0].streams))),
         tuple(range(1, rounds_of(stand) + 1)),
         time.perf_counter() - begun_s,
         sides,
         (
-            figure_of("added misses", added, "chunks", most=0.0),
-            figure_of("idle time used", used, "x", least=LEAST_IDLE_USED, better=Better.HIGHER),
+            figure_of("added misses", [each.added_misses for each in rounds], "chunks", most=0.0),
+            figure_of(
+                "idle time used",
+                [each.folder_share / each.idle for each in rounds],
+                "x",
+                least=LEAST_IDLE_USED,
+                better=Better.HIGHER,
+            ),
+            figure_of("idle beside the streams", [100 * each.idle for each in rounds], "%"),
+            figure_of(
+                "folder alone", [statistics.fmean(one.recorded_speed for one in each.folder) for each in rounds], "x"
+            ),
+            figure_of("folder beside the streams", [100 * each.folder_share for each in rounds], "% of that"),
+            figure_of(
+                "used of what the bare calls would leave",
+                [each.folder_share / each.idle_by_bare_calls for each in rounds],
+                "x",
+                better=Better.HIGHER,
+            ),
         ),
         (latency_cdf("Chunk latency", {side.name: side.latency for side in sides if side.latency}, target_s=TARGET_S),),
-        invalid=tuple(dict.fromkeys(doubt for ran in (*alone, *beside) for doubt in ran.trial.doubts)),
+        invalid=tuple(dict.fromkeys(doubt for trial in trials for doubt in trial.doubts)),
     )
 
 
 def rounds_of(stand: Stand) -> int:
-    """Three trials a round are long: only a record has several."""
+    """The trials of a round are long: only a record has several."""
     return stand.scale.rounds if stand.scale.name == "record" else 1
 
 
-def schedule_load(stand: Stand, schedule: Schedule) -> float:
-    """Which share of the machine the streams need, by the bare calls."""
-    return min(0.99, len(schedule.streams) / stand.bound)
-
-
-def _folder_alone_s(rig: Rig, schedule: Schedule, paths: tuple[Path, ...]) -> float:
-    """Seconds of recordings that are done beside one stream, which takes next to nothing."""
-    return rig.onbeat(schedule, Wish(folder=paths)).recorded_audio_s
+def _round(stand: Stand, paths: tuple[Path, ...], seed: int) -> Round:
+    """The folder alone comes before and after, so that a machine whose speed drifts gives the mean of both."""
+    seconds = stand.scale.scene_s
+    schedule = drawn("steady", stand.streams(LOAD), seconds, seed=seed)
+    before = stand.rig.folder(paths, seconds=seconds / 4)
+    alone = stand.rig.onbeat(schedule)
+    beside = stand.rig.onbeat(schedule, Wish(workers=WORKERS, folder=paths))
+    after = stand.rig.folder(paths, seconds=seconds / 4)
+    stand.bound_now()
+    return Round(len(schedule.streams), stand.bound, alone, beside, (before, after))
 
 
 def _recordings(folder: Path) -> list[Path]:

@@ -108,6 +108,11 @@ class LiveSide:
         """What recordings share that are processed beside the streams."""
         config = pipeline.config
         slots = anyio.Semaphore(pipeline.max_sessions)
+
+        def are_held_up() -> bool:
+            """Recordings wait for recognisers, or hold memory that further streams would need."""
+            return bool(slots.statistics().tasks_waiting) or (self.has_streams() and not memory.can_spare_a_recording)
+
         speech = SpeechCalls(
             pipeline.segmenter,
             workers=workers.count,
@@ -123,7 +128,7 @@ class LiveSide:
             speech=speech,
             files=FilesAtOnce(
                 workers.count,
-                is_held_up=lambda: self.has_streams() or bool(slots.statistics().tasks_waiting),
+                is_held_up=are_held_up,
                 has_to_learn=not (speech.are_shared and is_instant(pipeline.recogniser)),
             ),
             rest_share=self.rest_share,

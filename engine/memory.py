@@ -81,6 +81,11 @@ class MemoryKeeper:
         """The steps in force."""
         return self._relief.now
 
+    @property
+    def can_spare_a_recording(self) -> bool:
+        """Whether one more recording leaves room enough for streams that may come."""
+        return self.budget.can_spare(RECORDING_BYTES, given_bytes=self.given_bytes)
+
     @contextmanager
     def stream(self, need: StreamNeed) -> Iterator[None]:
         """Room for a stream inside the block. Raises `Overloaded` when there is none."""

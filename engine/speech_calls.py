@@ -25,7 +25,10 @@ MAX_ROWS = 8
 `python run_benchmarks.py --scenario module` measures the detector by batch.
 """
 
-_LENGTHS_S = tuple(BLOCK_S / 2**halved for halved in range(4, -1, -1))
+_LENGTHS_S = tuple(BLOCK_S / pieces for pieces in (16, 12, 10, 8, 7, 6, 5, 4, 3, 2, 1))
+"""Equal pieces of a block: a call is nearly as long as it may be, whatever that is."""
+
+_NEW_SHARE = 0.05  # each recording of a call tells of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class SpeechCalls:
         stages = getattr(segmenter, "stages", ())
         hops = hops_of(stages) if stages else []
         self._hop: Hop | None = hops[0] if len(hops) == 1 and hops[0].is_shared else None
-        self._sizer = ChunkSizer(allowed_s=_LENGTHS_S)
+        self._sizer = ChunkSizer(allowed_s=_LENGTHS_S, new_share=_NEW_SHARE)
         self._workers = workers
         self._on_rows = on_rows
         self._open = 0
@@ -79,9 +82,14 @@ class SpeechCalls:
         finally:
             self._opened(-1)
 
-    def length_s(self, *, max_service_s: float) -> float:
-        """Seconds of audio each recording should bring, for a call of all that are searched to take no longer."""
-        return self._sizer.chunk_s(max_service_s=max_service_s / self.rows)
+    def next_of(self, audio: AudioBuffer, *, max_service_s: float) -> AudioBuffer:
+        """What the recording should bring of `audio` for a call of all that are searched to take no longer.
+
+        Equal parts of it: a short one at its end would leave its row of a call empty while longer ones go on.
+        """
+        length_s = self._sizer.chunk_s(max_service_s=max_service_s / self.rows)
+        parts = math.ceil(round(audio.duration_s / length_s, 3))
+        return audio.cut(0, math.ceil(audio.frames / max(1, parts)))
 
     def learn(self, searched: Searched, *, audio_s: float) -> None:
         """A call has searched `audio_s` seconds of one recording."""

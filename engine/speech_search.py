@@ -126,10 +126,8 @@ class SharedSearch:
             whole = self._rest or await self._receive.receive()
         except anyio.EndOfStream:
             return await self._searched(HopCall(self._session, END), 0.0), True  # what was last was not known to be
-        length_s = self._parts.speech.length_s(max_service_s=self._parts.max_service_s)
-        frames = min(whole.frames, round(length_s * whole.sample_rate))
-        self._rest = whole.cut(frames) if frames < whole.frames else None
-        audio = whole.cut(0, frames)
+        audio = self._parts.speech.next_of(whole, max_service_s=self._parts.max_service_s)
+        self._rest = whole.cut(audio.frames) if audio.frames < whole.frames else None
         is_last = self._is_read and not self._rest and not self._receive.statistics().current_buffer_used
         return await self._searched(HopCall(self._session, audio, is_last), audio.duration_s), is_last
 

@@ -15,11 +15,16 @@ class ChunkSizer:
     keeps a worker free for what is more urgent and a cancelled run quick to stop; long chunks save thread hops.
     """
 
-    def __init__(self, *, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S) -> None:
-        """Choose among `allowed_s`, ascending, in seconds; before anything is known, choose the shortest."""
+    def __init__(self, *, allowed_s: Sequence[float] = ALLOWED_CHUNKS_S, new_share: float = _NEW_SHARE) -> None:
+        """Choose among `allowed_s`, ascending, in seconds; before anything is known, choose the shortest.
+
+        What is observed counts for `new_share` of what is expected from then on.
+        """
         assert list(allowed_s) == sorted(allowed_s), allowed_s
         assert allowed_s, "at least one length"
+        assert 0 < new_share <= 1, new_share
         self._allowed_s = tuple(allowed_s)
+        self._new_share = new_share
         self._cost: float | None = None
 
     @property
@@ -32,7 +37,7 @@ class ChunkSizer:
         assert service_s >= 0, service_s
         if audio_s > 0:
             cost = service_s / audio_s
-            self._cost = cost if self._cost is None else self._cost + _NEW_SHARE * (cost - self._cost)
+            self._cost = cost if self._cost is None else self._cost + self._new_share * (cost - self._cost)
 
     def chunk_s(self, *, max_service_s: float) -> float:
         """The length the next chunk should have, in seconds, to take a worker at most `max_service_s`."""

@@ -18,6 +18,9 @@ CHUNKS_IN_HAND = 3
 RECORDING_BYTES = 16 * 2**20
 """What a recording holds while it is processed: a decoder with its tables, a block and its pieces, queued speech."""
 
+SPARE_SHARE = 0.25
+"""Of the room, what is left to streams that may come by recordings that could also be processed later."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamNeed:
@@ -81,6 +84,10 @@ class MemoryBudget:
         A budget that lets nobody in would be of no use to anybody.
         """
         return not given_bytes or given_bytes + wanted_bytes <= self.room_bytes
+
+    def can_spare(self, wanted_bytes: int, *, given_bytes: int) -> bool:
+        """Whether `wanted_bytes` more leave streams that may come their share of the room."""
+        return given_bytes + wanted_bytes <= (1 - SPARE_SHARE) * self.room_bytes
 
     def within(self, limit_bytes: int) -> "MemoryBudget":
         """The budget that is left when the whole process may have `limit_bytes`; the pool shrinks in proportion."""

@@ -76,6 +76,17 @@ async def test_a_recording_waits_until_there_is_room() -> None:
     assert keeper.given_bytes == 0
 
 
+async def test_what_streams_may_need_is_not_spared_for_a_recording_more() -> None:
+    """A quarter of the room; who was let in is let in all the same."""
+    keeper = keeper_of(4 * RECORDING_BYTES)
+    async with keeper.recording(), keeper.recording():
+        assert keeper.can_spare_a_recording
+        async with keeper.recording():
+            assert not keeper.can_spare_a_recording
+            with keeper.stream(NEED):
+                assert not keeper.can_spare_a_recording
+
+
 async def test_a_recording_that_gives_up_waiting_leaves_nothing_behind() -> None:
     """Cancelled in line, it is as if it had not come."""
     keeper = keeper_of(RECORDING_BYTES)

@@ -4,6 +4,8 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.speech_calls import BLOCK_S, MAX_ROWS, Searched, SpeechCalls
 from modules.audio.buffer import AudioBuffer
@@ -67,15 +69,43 @@ def test_every_worker_has_an_even_share_of_the_recordings() -> None:
 def test_a_call_of_all_recordings_stays_within_its_limit() -> None:
     """The more of them there are, the less audio each brings; before anything is known it is little."""
     speech = calls_of()
-    shortest_s = speech.length_s(max_service_s=0.2)
+    block = ramp(BLOCK_S)
+    shortest_s = speech.next_of(block, max_service_s=0.2).duration_s
     assert shortest_s < 0.5
     speech.learn(Searched([], 0.01), audio_s=1.0)  # ten milliseconds for a second of audio
     with ExitStack() as left:
         for recordings in range(1, 2 * MAX_ROWS):
             left.enter_context(speech.recording())
             for limit_s in (0.03, 0.2):
-                length_s = speech.length_s(max_service_s=limit_s)
-                assert length_s <= BLOCK_S
+                length_s = speech.next_of(block, max_service_s=limit_s).duration_s
                 rows = min(recordings, MAX_ROWS)
                 assert length_s == shortest_s or 0.01 * rows * length_s <= limit_s
-    assert speech.length_s(max_service_s=0.2) == BLOCK_S
+    assert speech.next_of(block, max_service_s=0.2).duration_s == BLOCK_S
+
+
+@given(block_s=st.floats(0.0, BLOCK_S), cost=st.floats(1e-5, 0.5))
+def test_what_a_recording_brings_of_a_block_are_equal_parts(block_s: float, cost: float) -> None:
+    """None is short at the end, where the others of a call would go on without it; and together they are the block."""
+    speech = calls_of()
+    speech.learn(Searched([], cost), audio_s=1.0)
+    rest = ramp(block_s)
+    lengths: list[int] = []
+    while not lengths or rest.frames:
+        lengths.append(speech.next_of(rest, max_service_s=0.03).frames)
+        rest = rest.cut(lengths[-1])
+    assert max(lengths) - min(lengths) <= len(lengths)
+    assert sum(lengths) == ramp(block_s).frames
+
+
+def test_one_slow_call_does_not_shorten_the_next_ones_much() -> None:
+    """Each of its recordings tells of it; a machine that stumbles once is none that has become slow."""
+    speech = calls_of()
+    block = ramp(BLOCK_S)
+    speech.learn(Searched([], 0.01), audio_s=1.0)
+    before_s = speech.next_of(block, max_service_s=0.03).duration_s
+    for _ in range(MAX_ROWS):
+        speech.learn(Searched([], 0.02), audio_s=1.0)
+    assert speech.next_of(block, max_service_s=0.03).duration_s > before_s / 2
+    for _ in range(10 * MAX_ROWS):
+        speech.learn(Searched([], 0.02), audio_s=1.0)
+    assert speech.next_of(block, max_service_s=0.03).duration_s <= before_s / 2
