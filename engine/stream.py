@@ -28,11 +28,8 @@ from modules.events import EventType, StreamEvent
 from modules.stages.hop import END, Failed
 from modules.stages.walk import Walk
 
-_WHY_NOT_OPEN = {
-    "new": "not entered: use it in `async with`",
-    "ended": "at its end: end_input() was called",
-    "ending": "at its end: end_input() was called",
-}
+_AT_ITS_END = "at its end: end_input() was called"
+_WHY_NOT_OPEN = {"new": "not entered: use it in `async with`", "ended": _AT_ITS_END, "ending": _AT_ITS_END}
 
 
 class LiveStream:
@@ -77,13 +74,8 @@ class LiveStream:
     @property
     def statistics(self) -> StreamStatistics:
         """What became of the samples so far."""
-        return StreamStatistics(
-            pushed_frames=self._inlet.pushed_frames,
-            waiting_frames=self._inlet.waiting_frames,
-            dropped_frames=self._inlet.dropped_frames,
-            answered_chunks=self._tally.answered_chunks,
-            failed_chunks=self._tally.failed_chunks,
-        )
+        frames = (self._inlet.pushed_frames, self._inlet.waiting_frames, self._inlet.dropped_frames)
+        return StreamStatistics(*frames, self._tally.answered_chunks, self._tally.failed_chunks)
 
     @property
     def counts(self) -> StreamCounts:
@@ -105,7 +97,11 @@ class LiveStream:
 
     def suspend(self) -> None:
         """Begin no chunk until `resume`: others need the machine more. What waits, waits, or is dropped by policy."""
-        self._dropped(self._inlet.suspend())
+        waited = self._inlet.suspend()
+        if self._under_way and self._chunk and self._urgency.may_drop and self._is_taken_back():
+            self._walk.failed()  # the chunks of many would make the streams late that are served
+            self._dropped([self._inlet.gave_up(self._chunk)])
+        self._dropped(waited)
 
     def resume(self) -> None:
         """Go on after `suspend`."""
@@ -279,10 +275,14 @@ class LiveStream:
         self._state = "closed"
         for place in self._row.places:
             place.session.cancel()
+        if self._is_taken_back():
+            self._leave()
+
+    def _is_taken_back(self) -> bool:
+        """Whether nothing is under way any more: what no worker has begun is taken back."""
         if self._under_way and self._row.places[self._walk.hop].workers.withdraw(self._under_way):
             self._under_way = None
-        if self._under_way is None:
-            self._leave()
+        return self._under_way is None
 
     def _leave(self) -> None:
         """Nothing of the stream is under way any more."""
