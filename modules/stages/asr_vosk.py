@@ -85,6 +85,7 @@ class VoskSession:
         self._fed_s = 0.0
         self._end_s = 0.0
         self._cancelled = False
+        self._answer, self._partial = "", ""  # the last one, and what it says
 
     def feed(self, payload: AudioBuffer) -> list[TranscriptSegment]:
         """The segments that ended inside this buffer, which is none without endpoints."""
@@ -106,7 +107,10 @@ class VoskSession:
 
     def partial(self) -> str:
         """What is being said: words that may still change."""
-        return str(json.loads(self._recogniser.PartialResult()).get("partial", ""))  # absent until a grain was heard
+        answer = self._recogniser.PartialResult()
+        if answer != self._answer:  # it is the same more often than not
+            self._answer, self._partial = answer, str(json.loads(answer).get("partial", ""))  # absent before a grain
+        return self._partial
 
     def cancel(self) -> None:
         """Stop before the next grain."""

@@ -1,8 +1,12 @@
 """Recognisers for live streams: session stages that say partials, finals and endpoints as events."""
 
+import time
+from collections.abc import Callable
+
 from modules.audio.buffer import AudioBuffer
 from modules.audio.transcript import TranscriptSegment
 from modules.events import EventType, StreamEvent, final
+from modules.stages.asking_pace import AskingPace
 from modules.stages.asr_vosk import VoskRecogniser
 from modules.stages.protocols import Session, SessionStage
 from modules.stages.segmenter import SpeechPiece
@@ -14,11 +18,12 @@ RENEW_AFTER_S = 20.0
 class LiveVosk:
     """A `SessionStage` from mono audio to events, by a recogniser that hears endpoints itself."""
 
-    def __init__(self, recogniser: VoskRecogniser) -> None:
-        """Use `recogniser`."""
+    def __init__(self, recogniser: VoskRecogniser, *, clock: Callable[[], float] = time.thread_time) -> None:
+        """Use `recogniser`; `clock` gives the seconds that the calling thread has worked."""
         self.recogniser = recogniser
+        self.clock = clock
         self.says_partials = True
-        """Whether sessions say what is being said; asking costs about a sixth of recognising with a small model."""
+        """Whether sessions say what is being said."""
 
     def open(self) -> "LiveVoskSession":
         """A session for one stream."""
@@ -26,21 +31,32 @@ class LiveVosk:
 
 
 class LiveVoskSession:
-    """One stream: finals and endpoints depend on its audio alone, partials also on when they are asked for."""
+    """One stream: finals and endpoints depend on its audio alone, partials also on when they are asked for.
+
+    That is after each chunk while asking is cheap beside recognising, and less often where it is not (`AskingPace`).
+    """
 
     def __init__(self, stage: LiveVosk) -> None:
         """Start before the first sample."""
         self._stage = stage
         self._session = stage.recogniser.open(endpoints=True, renew_after_s=RENEW_AFTER_S)
+        self._pace = AskingPace()
         self._partial = ""
         self._said_until_s = 0.0
 
     def feed(self, payload: AudioBuffer) -> list[StreamEvent]:
         """What became final in this chunk, then what is being said at its end if that has changed."""
-        events = self._finals(self._session.feed(payload), is_endpoint=True)
-        if not self._stage.says_partials:
+        began_s = self._stage.clock()
+        segments = self._session.feed(payload)
+        fed_s = self._stage.clock()
+        self._pace.fed(fed_s - began_s, audio_s=payload.duration_s)
+        if segments:
+            self._pace.ended()
+        events = self._finals(segments, is_endpoint=True)
+        if not (self._stage.says_partials and self._pace.is_due):
             return events
         partial = self._session.partial()
+        self._pace.asked(self._stage.clock() - fed_s)
         if partial and (partial != self._partial or events):
             events.append(StreamEvent(EventType.PARTIAL, self._said_until_s, payload.end_s, partial))
         self._partial = partial
