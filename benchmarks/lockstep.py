@@ -38,6 +38,42 @@ AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Chunks a second, and where the time of a chunk went: seconds of a CPU on the event loop and on workers."""
+
+    rate: float
+    loop_s: float
+    workers_s: float
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds in which one of as many CPUs as workers ran nothing of ours: it waited for work, a lock or others."""
+        return max(0.0, WORKERS / self.rate - self.loop_s - self.workers_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the process, the calling thread and the clock on the wall have counted, in seconds."""
+
+    process_s: float
+    thread_s: float
+    wall_s: float
+
+    @classmethod
+    def now(cls) -> "Clocks":
+        """Read them."""
+        return cls(time.process_time(), time.thread_time(), time.perf_counter())
+
+    def spent(self, chunks: int) -> Spent:
+        """What so many chunks have taken since."""
+        now = Clocks.now()
+        loop_s = now.thread_s - self.thread_s
+        return Spent(
+            chunks / (now.wall_s - self.wall_s), loop_s / chunks, (now.process_s - self.process_s - loop_s) / chunks
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Kernels:
     """The stages and a recording to decode."""
 
@@ -108,8 +144,8 @@ class HeardAudio:
         return self._encoder.process([heard.audio for heard in batch])
 
 
-def lockstep(kernels: Kernels, streams: int, seconds: float) -> float:
-    """Chunks a second of the bare calls."""
+def lockstep(kernels: Kernels, streams: int, seconds: float) -> Spent:
+    """The bare calls."""
 
     def work(share: int) -> Callable[[], int]:
         sounds = [kernels.sound() for _ in range(share)]
@@ -125,13 +161,13 @@ def lockstep(kernels: Kernels, streams: int, seconds: float) -> float:
         return once
 
     shares = [streams - streams // 2, streams // 2]
-    return _rate([work(share) for share in shares if share], seconds)
+    return _spent([work(share) for share in shares if share], seconds)
 
 
-def hop_by_hop(kernels: Kernels, streams: int, seconds: float) -> float:
-    """Chunks a second with one thread hop a stage and nothing shared, as is written first."""
+def hop_by_hop(kernels: Kernels, streams: int, seconds: float) -> Spent:
+    """One thread hop a stage and nothing shared, as is written first."""
 
-    async def run() -> float:
+    async def run() -> Spent:
         loop, done, until_s = asyncio.get_running_loop(), 0, time.perf_counter() + seconds
         with ThreadPoolExecutor(WORKERS) as pool:
 
@@ -144,17 +180,17 @@ def hop_by_hop(kernels: Kernels, streams: int, seconds: float) -> float:
                     await loop.run_in_executor(pool, kernels.encoder.process, [heard.audio])
                     done += 1
 
-            started_s = time.perf_counter()
+            started = Clocks.now()
             await asyncio.gather(*(one() for _ in range(streams)))
-            return done / (time.perf_counter() - started_s)
+            return started.spent(done)
 
     return asyncio.run(run())
 
 
-def onbeat(kernels: Kernels, streams: int, seconds: float, *, warm_up_s: float = 1.5) -> float:
-    """Chunks a second through live streams that are always sent the next chunk, governor and monitor running."""
+def onbeat(kernels: Kernels, streams: int, seconds: float, *, warm_up_s: float = 1.5) -> Spent:
+    """Live streams that are always sent the next chunk, governor and monitor running."""
 
-    async def run() -> float:
+    async def run() -> Spent:
         config = BatchProcessingConfig(
             asr="none", workers=WORKERS, chunk_s=CHUNK_S, learn=False, p99_chunk_latency_ms=10_000
         )
@@ -177,21 +213,21 @@ def onbeat(kernels: Kernels, streams: int, seconds: float, *, warm_up_s: float =
                 for _ in range(AHEAD):
                     tasks[number].push_nowait(ticket)
             await anyio.sleep(warm_up_s)
-            before, started_s = done, time.perf_counter()
+            before, started = done, Clocks.now()
             await anyio.sleep(seconds)
-            return (done - before) / (time.perf_counter() - started_s)
+            return started.spent(done - before)
 
     return anyio.run(run)
 
 
-def _rate(works: Sequence[Callable[[], int]], seconds: float) -> float:
+def _spent(works: Sequence[Callable[[], int]], seconds: float) -> Spent:
     counts = [0] * len(works)
     for work in works:
         work()  # the first call of a shape is not counted
-    started_s = time.perf_counter()
+    started = Clocks.now()
 
     def loop(number: int) -> None:
-        while time.perf_counter() < started_s + seconds:
+        while time.perf_counter() < started.wall_s + seconds:
             counts[number] += works[number]()
 
     threads = [threading.Thread(target=loop, args=(number,)) for number in range(len(works))]
@@ -199,4 +235,4 @@ def _rate(works: Sequence[Callable[[], int]], seconds: float) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts) / (time.perf_counter() - started_s)
+    return started.spent(sum(counts))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.lockstep import CHUNK_S, RATE_HZ, SOURCE_HZ, Kernels, hop_by_hop, lockstep, onbeat
+from benchmarks.lockstep import CHUNK_S, RATE_HZ, SOURCE_HZ, WORKERS, Kernels, Spent, hop_by_hop, lockstep, onbeat
 from benchmarks.material import NoMaterial, model
 from benchmarks.scale import Scale
 from benchmarks.workloads import calls_per_s
@@ -133,14 +133,17 @@ def encoder(scale: Scale) -> ScenarioResult:
     begun_s = time.perf_counter()
     seconds = {"quick": 0.5, "default": 2.0}.get(scale.name, 4.0)
     rounds = scale.rounds
-    rates: dict[str, dict[int, list[float]]] = {"onbeat": {}, "one hop a stage": {}, "lockstep": {}}
+    calls = {"onbeat": onbeat, "lockstep": lockstep, "one hop a stage": hop_by_hop}
+    spent: dict[str, dict[int, list[Spent]]] = {side: {streams: [] for streams in LEAST_OF_BOUND} for side in calls}
     with tempfile.TemporaryDirectory() as name:
         kernels = Kernels.in_folder(Path(name))
         for _ in range(rounds):
             for streams in LEAST_OF_BOUND:
-                rates["onbeat"].setdefault(streams, []).append(onbeat(kernels, streams, seconds))
-                rates["lockstep"].setdefault(streams, []).append(lockstep(kernels, streams, seconds))
-                rates["one hop a stage"].setdefault(streams, []).append(hop_by_hop(kernels, streams, seconds))
+                for side, call in calls.items():
+                    spent[side][streams].append(call(kernels, streams, seconds))
+    rates = {
+        side: {streams: [one.rate for one in found] for streams, found in each.items()} for side, each in spent.items()
+    }
     figures: list[Figure] = []
     for streams, least in LEAST_OF_BOUND.items():
         bound = rates["lockstep"][streams]
@@ -153,6 +156,7 @@ def encoder(scale: Scale) -> ScenarioResult:
                 better=Better.HIGHER,
             ),
             ratio_figure(f"one hop a stage, {streams} streams", rates["one hop a stage"][streams], bound),
+            *_where_time_goes(streams, spent["onbeat"][streams], spent["lockstep"][streams]),
         ]
     sides = tuple(
         Side(
@@ -177,3 +181,21 @@ def encoder(scale: Scale) -> ScenarioResult:
         plots=(bars("Chunks a second, 32 streams", "chunks a second", {k: v[32][0] for k, v in rates.items()}),),
         reference="lockstep",
     )
+
+
+def _where_time_goes(streams: int, ours: list[Spent], bare: list[Spent]) -> list[Figure]:
+    """What a chunk takes beyond the bare calls, as shares of all it takes: with the share of the bound they make 1."""
+    pairs = list(zip(ours, bare, strict=True))
+    parts = {
+        "event loop": [one.loop_s for one, _ in pairs],
+        "more on the workers": [one.workers_s - other.workers_s for one, other in pairs],
+        "more time on no CPU": [one.idle_s - other.idle_s for one, other in pairs],
+    }
+    return [
+        figure_of(
+            f"{part}, share of a chunk, {streams} streams",
+            [spent_s * one.rate / WORKERS for spent_s, one in zip(seconds, ours, strict=True)],
+            "x",
+        )
+        for part, seconds in parts.items()
+    ]

@@ -7,6 +7,8 @@ ALLOWED_CHUNKS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 
 _NEW_SHARE = 0.2
 
+_WORTH_GROWING = 1.125  # fewer calls more are not worth a new plan
+
 
 class ChunkSizer:
     """Picks the longest allowed chunk whose service is expected to stay under a limit.
@@ -58,6 +60,7 @@ class HopSizer:
         self._max_service_s = max_service_s
         self._max_calls = max_calls
         self._cost_s: float | None = None
+        self._calls = 1
 
     def observe(self, *, calls: int, service_s: float) -> None:
         """Learn that a worker took `service_s` seconds for a hop of so many calls."""
@@ -66,7 +69,9 @@ class HopSizer:
         self._cost_s = cost_s if self._cost_s is None else self._cost_s + _NEW_SHARE * (cost_s - self._cost_s)
 
     def calls(self) -> int:
-        """How many calls the next hop may have; one before anything is known."""
-        if self._cost_s is None:
-            return 1
-        return max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
+        """How many calls the next hop may have; one before anything is known. A few more are not worth a new plan."""
+        if self._cost_s is not None:
+            right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
+            if not self._calls <= right <= self._calls * _WORTH_GROWING:
+                self._calls = right
+        return self._calls

@@ -55,6 +55,17 @@ def test_a_hop_serves_as_many_sessions_as_its_time_allows(cost_s: float, calls: 
     assert sizer.calls() == 1 or sizer.calls() * cost_s <= 0.01 * (1 + 1e-9)
 
 
+def test_room_for_one_session_more_does_not_change_how_many_share_a_hop() -> None:
+    """Costs always waver a little; each change would be a new plan for the workers."""
+    sizer = HopSizer(max_service_s=0.01, max_calls=16)
+    sizer.observe(calls=1, service_s=0.01 / 14.5)
+    counts = set()
+    for number in range(100):
+        sizer.observe(calls=1, service_s=0.01 / (14.1 if number % 2 else 15.3))
+        counts.add(sizer.calls())
+    assert counts == {14}
+
+
 def test_a_recogniser_that_becomes_slower_shares_its_hops_with_fewer() -> None:
     """The average follows."""
     sizer = HopSizer()
