@@ -107,7 +107,7 @@ PRINTED: Mapping[str, tuple[str, Callable[[Scale], bool]]] = MappingProxyType(
         "garbage": ("What does freezing garbage gain?", lambda _: garbage.report()),
         "streams": (
             "How many streams does a recogniser carry, beside vosk-server's scheme?",
-            lambda scale: streams.report(seconds=max(6.0, scale.trial_s), rounds=max(6, scale.climbs)),
+            lambda scale: streams.report(seconds=max(10.0, scale.trial_s), rounds=max(6, scale.climbs)),
         ),
         "ticker": ("Does the event loop stay free?", lambda scale: ticker.report(seconds=scale.trial_s)),
         "detector": ("What does the streaming detector cost?", lambda _: detector.report()),

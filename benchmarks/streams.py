@@ -22,6 +22,7 @@ import soundfile
 import vosk
 from numpy.typing import NDArray
 
+from benchmarks.asking import asking_shares
 from benchmarks.bare_calls import BareCalls, Cadence, Call
 from benchmarks.material import digit_strings, model, read_speech
 from benchmarks.stairs import Stairs
@@ -39,6 +40,9 @@ MAX_DRIFT = 1.25
 
 WORKERS = 2
 TICK_S = 0.002  # the generator sleeps no shorter: it would cost both sides a good part of a core
+
+ASKED = 150
+"""Streams, at most, by which it is measured what asking for partials takes."""
 
 FIRST_SHARE = 0.85
 GUESS = {"digits-en": 700, "english-small": 16}
@@ -242,6 +246,18 @@ def bare_calls(name: str, speech: Sequence[Pcm], seconds: float, streams: int) -
     return BareCalls.measured(session, cadence_of(seconds), streams=streams, workers=WORKERS)
 
 
+def asking(name: str, speech: Sequence[Pcm]) -> dict[int, float]:
+    """What asking for a partial takes, as a share of recognising a chunk, by the age of the streams in seconds."""
+    loaded = vosk.Model(str(model(name)))
+    streams = min(ASKED, GUESS[name])
+    places = first_places(streams, speech)
+    return asking_shares(
+        [vosk.KaldiRecognizer(loaded, RATE_HZ) for _ in range(streams)],
+        lambda stream, tick: chunk_of(speech, stream, places[stream], tick).tobytes(),
+        chunk_s=CHUNK_S,
+    )
+
+
 Side = Callable[[str, Sequence[Pcm], float, int], Coroutine[Any, Any, Trial]]
 
 
@@ -284,6 +300,9 @@ def report(*, seconds: float, rounds: int = 12) -> bool:
             f"{carried:.0f}, and an ideal queue of them keeps {ideal * carried:.0f} on time: "
             f"ratios {ours.end:.2f} and {ours.end / ideal:.2f} (at least 0.85)"
         )
+        shares = asking(name, speech)
+        said = ", ".join(f"{share:.2f} after {at_s} s" for at_s, share in shares.items())
+        print(f"    asking for a partial takes, of recognising a chunk: {said}")
         beyond = round(1.3 * ours.end * carried)
         after = asyncio.run(onbeat_trial(name, speech, seconds, beyond))
         behind = asyncio.run(server_trial(name, speech, seconds, beyond))

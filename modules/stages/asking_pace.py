@@ -1,7 +1,7 @@
 """`AskingPace`: when a recogniser is asked what is being said. Pure: it is told what feeding and asking took.
 
 Vosk answers by walking back through all of the utterance, so asking grows dearer the longer somebody speaks without a
-pause: with a small model, from a twentieth of recognising after 2 s to four tenths after 16 s
+pause: with a small model, from a twentieth of recognising after 2 s to six tenths after 16 s, beside many other streams
 (`python run_benchmarks.py --scenario streams` prints it). Asked at every chunk, it would cost streams; so it gets a
 share of the time that recognising takes, and nobody waits for a partial longer than `MAX_WAIT_S`.
 """
