@@ -29,6 +29,12 @@ _FREE_LOAD = 0.90
 _QUEUE_NOW = 0.3
 """Standing queue as a share of the slack: with less, and nothing missed in the latest look, what was late is over."""
 
+_RELIEF, _RELIEF_S = 1.1, 1.0
+"""A load of up to so many times the capacity may fit once what was just given up has had so many seconds to tell.
+
+Asking for partial results is a tenth of what recognising takes, or less.
+"""
+
 _STUBBORN_S = 6.0
 """After so long of late chunks fewer streams are served though the capacity known would carry them."""
 
@@ -63,7 +69,7 @@ class StreamsKnob:
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late
-            and (view.seen.load.on_time < view.seen.load.chunks or (view.queue or 0.0) >= _QUEUE_NOW)
+            and _is_late_now(view, admitted / fitting)
             and view.is_trusted
             and is_over
             and view.now_s - self._moved_s >= self._period_s
@@ -114,6 +120,14 @@ class StreamsKnob:
             return None
         sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
         return Turn(Knob.STREAMS, more, sentence)
+
+
+def _is_late_now(view: View, load: float) -> bool:
+    """Whether chunks were missed in the latest look, or are about to be and nothing given up lately will help."""
+    if view.seen.load.on_time < view.seen.load.chunks:
+        return True
+    may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
+    return (view.queue or 0.0) >= _QUEUE_NOW and not may_help
 
 
 def _on_time_load(view: View) -> float:

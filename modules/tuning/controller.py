@@ -71,7 +71,7 @@ class Controller:
         self._learn(seen)
         view = self._view(seen)
         rungs = self._ladder.look(_strain(view), seen.now_s)
-        view = replace(view, rungs=rungs)
+        view = replace(view, rungs=rungs, relieved_for_s=seen.now_s - self._ladder.relieved_s)
         moves = [self._made(turn) for turn in switches(view)]
         for knob in self._knobs:
             view = replace(view, plan=self.plan)

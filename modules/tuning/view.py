@@ -27,6 +27,7 @@ class View:
     - `queue`: the standing queue beyond the call that was running, as a share of what the deadline leaves.
     - `miss_share`: misses among the chunks of the last period; `is_late` when that or the queue says chunks are late.
     - `late_for_s`: how long chunks have been late without a break since the chunk length or the streams changed.
+    - `relieved_for_s`: how long ago something was given up that makes room by itself.
     - `is_kept`: whether the chunks since the last move show that 99 of 100 are on time; `clean_for_s`: how long none
       has been late, however few they are.
     """
@@ -43,6 +44,7 @@ class View:
     is_kept: bool = False
     clean_for_s: float = 0.0
     late_for_s: float = 0.0
+    relieved_for_s: float = math.inf
     rungs: tuple[Rung, ...] = ()
 
     @property

@@ -86,6 +86,23 @@ def test_overload_suspends_the_newest_streams_at_once_and_says_so() -> None:
     assert "suspended whole" in sentences[0]
 
 
+def test_no_stream_is_suspended_while_giving_up_partial_results_may_be_enough() -> None:
+    """At a load little above what is carried with them, and none late: a second later it has shown."""
+    governor, costs = controller(limits=replace(LIMITS, lengths_s=(0.2,))), (replace(COSTS[0], is_settled=True),)
+    waits = load(21, queue_s=0.15)
+    first = governor.decide(seen(0.0, waits, costs=costs))
+    assert [move.knob for move in first.moves if move.knob in (Knob.PARTIALS, Knob.STREAMS)] == [Knob.PARTIALS]
+    assert knobs([governor.decide(seen(0.75, waits, costs=costs))]) == []
+    assert Knob.STREAMS in knobs([governor.decide(seen(1.25, waits, costs=costs))])
+
+
+def test_streams_are_suspended_at_once_where_giving_up_partial_results_cannot_be_enough() -> None:
+    """Half as many again as are carried."""
+    governor, costs = controller(limits=replace(LIMITS, lengths_s=(0.2,))), replace(COSTS[0], is_settled=True)
+    first = governor.decide(seen(0.0, load(30, queue_s=0.15), costs=(costs,)))
+    assert Knob.STREAMS in knobs([first])
+
+
 def test_suspended_streams_come_back_when_there_is_room() -> None:
     """All of them, once far fewer are open than are carried."""
     governor = controller()

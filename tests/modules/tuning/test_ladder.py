@@ -1,10 +1,12 @@
 """The overload ladder is climbed at once, rung upon rung, and come down in reverse, one rung at a time."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.tuning.ladder import LOAD_RULES, MEMORY_RULE, Ladder, Rung, RungRule, Strain
+from modules.tuning.ladder import LOAD_RULES, MEMORY_RULE, TOO_SOON_S, Ladder, Rung, RungRule, Strain
 
 DWELL_S = 2.0
 ALL = [rule.rung for rule in LOAD_RULES]
@@ -72,6 +74,29 @@ def test_between_entering_and_leaving_a_rung_stays_as_it_is() -> None:
     assert ladder.look(between, 0.0) == ()
     assert ladder.look(Strain(queue=rule.enter), 1.0) == (rule.rung,)
     assert ladder.look(between, 100.0) == (rule.rung,)
+
+
+def test_partial_results_do_not_come_and_go_at_a_load_that_fits_only_without_them() -> None:
+    """A queue whenever they are on, none while they are off: they stay off longer after each try."""
+    ladder, now_s = Ladder(dwell_s=DWELL_S), 0.0
+    left_s: list[float] = []
+    while now_s < 200.0:
+        before = ladder.rungs
+        rungs = ladder.look(NONE if Rung.PARTIALS in before else Strain(queue=0.15), now_s)
+        if before and not rungs:
+            left_s.append(now_s)
+        now_s += 0.25
+    gaps_s = [then - earlier for earlier, then in itertools.pairwise(left_s)]
+    assert gaps_s[0] >= TOO_SOON_S
+    assert all(then >= 1.9 * earlier for earlier, then in itertools.pairwise(gaps_s))
+
+
+def test_after_a_quiet_while_partial_results_are_given_up_for_the_dwell_time_only() -> None:
+    """What was long ago says nothing of today's load."""
+    ladder = Ladder(dwell_s=DWELL_S)
+    for now_s in (0.0, 0.0 + DWELL_S + TOO_SOON_S):
+        assert ladder.look(Strain(queue=0.15), now_s) == (Rung.PARTIALS,)
+        assert ladder.look(NONE, now_s + DWELL_S) == ()
 
 
 def test_what_is_not_known_changes_nothing() -> None:
