@@ -1,6 +1,7 @@
 """Other servers beside Onbeat, the same model and pieces behind a local line each: how many streams, and how late."""
 
 import asyncio
+import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from engine.bench.trial import COOL_DOWN_S, Trial
 from modules.measuring.figures import Better, Figure
 from modules.measuring.latency_plots import bars, latency_cdf, p99_over_streams
 from modules.measuring.peak import PeakLimits, PeakSearch
+from modules.measuring.plots import Plot
 from modules.measuring.results import Parameter, ScenarioResult, Side
 from modules.measuring.schedules import drawn
 
@@ -40,10 +42,8 @@ class Tries:
     @property
     def share(self) -> float:
         """What is carried, as a share of the bare calls at that time."""
-        return max(
-            (share for (streams, _), share in zip(self.tried, self.shares, strict=True) if streams == self.found),
-            default=0.0,
-        )
+        found = [share for (streams, _), share in zip(self.tried, self.shares, strict=True) if streams == self.found]
+        return statistics.median(found) if found else 0.0
 
 
 def peers(stand: Stand) -> ScenarioResult:
@@ -72,23 +72,7 @@ def peers(stand: Stand) -> ScenarioResult:
         time.perf_counter() - begun_s,
         tuple(_sides(done, reasons)),
         tuple(_ratios(done)),
-        (
-            latency_cdf(
-                f"Latency with {light} streams",
-                {name: tries.light.outcome.latency for name, tries in done.items()},
-                target_s=TARGET_S,
-            ),
-            p99_over_streams(
-                "p99 by streams",
-                {
-                    name: [(streams, trial.outcome.p_ms(0.99) / 1e3) for streams, trial in tries.tried]
-                    for name, tries in done.items()
-                    if tries.tried
-                },
-                target_s=TARGET_S,
-            ),
-            bars("Streams carried", "streams", {name: float(tries.found) for name, tries in done.items()}),
-        ),
+        tuple(_plots(done, light)),
         invalid=tuple(dict.fromkeys(doubt for tries in done.values() for doubt in tries.light.doubts)),
     )
 
@@ -123,6 +107,18 @@ def _trial(stand: Stand, side: Started, streams: int, *, seed: int) -> Trial:
     schedule = drawn("steady", streams, seconds, seed=seed)
     warm_up_s = (seconds - COOL_DOWN_S) / 2
     return asyncio.run(tried(side, schedule, stand.rig.sounds, warm_up_s=warm_up_s, target_s=TARGET_S))
+
+
+def _plots(done: dict[str, Tries], light: int) -> Iterator[Plot]:
+    latencies = {name: tries.light.outcome.latency for name, tries in done.items()}
+    yield latency_cdf(f"Latency with {light} streams", latencies, target_s=TARGET_S)
+    searched = {name: tries for name, tries in done.items() if tries.tried}
+    p99 = {
+        name: [(streams, trial.outcome.p_ms(0.99) / 1e3) for streams, trial in tries.tried]
+        for name, tries in searched.items()
+    }
+    yield p99_over_streams("p99 by streams", p99, target_s=TARGET_S)
+    yield bars("Streams carried", "streams", {name: float(tries.found) for name, tries in searched.items()})
 
 
 def _sides(done: dict[str, Tries], reasons: dict[str, str]) -> Iterator[Side]:

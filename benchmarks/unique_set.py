@@ -58,11 +58,11 @@ class Case:
         return ["--asr", "vosk", "--vosk-model", str(model("digits-en"))] if self.asr == "vosk" else ["--asr", self.asr]
 
 
-def report(*, minutes: float) -> bool:
+def report(*, minutes: float, formats: Sequence[str] = FORMATS) -> bool:
     """Print a line a case; whether all are within their limits."""
     if not Path("/proc/self/smaps_rollup").exists():
         raise NoMaterial("needs Linux: the unique set is read from /proc")
-    formats = FORMATS if shutil.which("ffmpeg") else FORMATS[:2]
+    formats = [each for each in formats if each in FORMATS[:2] or shutil.which("ffmpeg")]
     good = True
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -100,7 +100,7 @@ def recordings(folder: Path, *, minutes: float, formats: Sequence[str]) -> dict[
             if left <= 0:
                 break
     files = {"wav": wav}
-    for suffix in formats[1:]:
+    for suffix in set(formats) - {"wav"}:
         files[suffix] = wav.with_suffix(f".{suffix}")
         if suffix == "flac":
             _as_flac(wav, files[suffix])

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import struct
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
@@ -42,7 +41,8 @@ def announce(**facts: str) -> None:
 
 
 def _end_with_stdin() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1 << 16):  # not sys.stdin, whose lock a process that is forked meanwhile would have for ever
+        pass
     end(os.getpid())
 
 
