@@ -24,7 +24,7 @@ from engine.bench.trial import Trial, try_out
 from modules.measuring.pieces import PieceBook
 from modules.measuring.schedules import Schedule
 
-VARIABLE = "ONBEAT_PEERS"
+VARIABLE = "BENCHMARK_PEERS"
 """Names the folder with an environment for each peer, called as in `Peer.environment`."""
 
 START_S = 90.0
