@@ -3,14 +3,15 @@
 import statistics
 
 FIRST_TRIALS, FIRST_STEP, STEP = 2, 0.12, 0.05
-LEAST_OF_A_WAY = 2
+LEAST_OF_A_WAY, LEAST_SETTLED = 2, 3
 
 
 class Stairs:
     """A side's load as a share of what the bare calls carry: up after two sustained trials in a row, else down.
 
     It looks for where to begin until the stairs have turned once: till then one sustained trial is enough to go up, a
-    third step down is a long one, and what lies before the trials on both sides of the turn does not count.
+    third step down is a long one, and what lies before the trials on both sides of the turn does not count, where three
+    are left.
     """
 
     def __init__(self, share: float, *, first_trials: int = FIRST_TRIALS) -> None:
@@ -42,9 +43,8 @@ class Stairs:
     @property
     def settled(self) -> tuple[float, ...]:
         """The shares tried after the first few."""
-        found = self._tried[self._first_trials :]
-        bracket = self._tried[max(self._first_trials, (self._turn or 1) - 1) :]
-        return tuple(bracket if len(bracket) > 1 else found)
+        turn = (self._turn or 1) - 1
+        return tuple(self._tried[max(self._first_trials, min(turn, len(self._tried) - LEAST_SETTLED)) :])
 
     @property
     def end(self) -> float:
