@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from modules.batching.drift import ShiftAlarm
-from modules.batching.size_class import SIZES, Level, Line, SizeClass, class_of
+from modules.batching.size_class import MAX_STRAY, SIZES, KindLevel, Level, Line, SizeClass, class_of
 
 MIN_CALLS = 5
 """Calls after which a class counts as explored."""
@@ -18,7 +18,8 @@ MIN_CALLS = 5
 _REFIT_CALLS = 48
 _TELLING_CALLS = (MIN_CALLS, 2 * MIN_CALLS, 4 * MIN_CALLS)  # of a class: when more may be concluded of it
 _RELEARN_CALLS = 24
-_SURE_CALLS = 64  # of a class: its median then moves by drift rather than by noise
+_LEVEL_ERROR = 0.015  # of the level, by the scatter of single calls
+_MAX_GAIN = 1 / 16  # of what one call says of the level
 _MAX_STEP = math.log(4.0)
 _LATE_SCATTERS = 1.645  # of a normal distribution 95 of 100 stay within so many
 _LATE_CALLS = 48  # calls that this is worth, beside those seen
@@ -30,18 +31,32 @@ _LINE_CALLS = 16  # calls that the line is worth
 class BatchCosts:
     """What calls of one kind cost; told of every call."""
 
-    __slots__ = ("_alarm", "_judged", "_level", "_pending", "_relearn", "classes", "line", "shifts", "total_calls")
+    __slots__ = (
+        "_alarm",
+        "_judged",
+        "_level",
+        "_line",
+        "_line_log",
+        "_of_model",
+        "_pending",
+        "_relearn",
+        "classes",
+        "shifts",
+        "total_calls",
+    )
 
     def __init__(self, level: Level | None = None) -> None:
         """Start with nothing known; kinds of one model share its `level`."""
         self.classes: dict[int, SizeClass] = {}
-        self.line: Line | None = None
         self.shifts = 0
         """How often the costs have shifted: whoever concluded something from them should look again."""
         self.total_calls = 0
         self._alarm = ShiftAlarm()
         self._judged: deque[tuple[SizeClass, float]] = deque(maxlen=_JUDGED_CALLS)
-        self._level = level or Level()
+        self._of_model = level or Level()
+        self._level = KindLevel(self._of_model)
+        self._line: Line | None = None
+        self._line_log = 0.0
         self._pending = 0
         self._relearn = 0
 
@@ -55,23 +70,28 @@ class BatchCosts:
         """Relative scatter of single calls."""
         return self._alarm.scatter
 
+    @property
+    def line(self) -> Line | None:
+        """Through the means of all classes, at today's level; `None` before anything is known."""
+        return None if self._line is None else self._line.times(math.exp(self._level.log - self._line_log))
+
     def observe(self, batch: int, time_s: float) -> bool:
         """Learn that a call of `batch` took `time_s` of its own; whether conclusions are due again."""
         number = class_of(batch)
         known = self.classes.get(number)
         if known is None:
             known = self.classes[number] = SizeClass(self._level)
-        if batch != SIZES[number] and self.line is not None:
-            time_s *= self.line(SIZES[number]) / self.line(batch)
+        if batch != SIZES[number] and self._line is not None:
+            time_s *= self._line(SIZES[number]) / self._line(batch)
         known.add(time_s)
         self.total_calls += 1
-        known.seen = self.total_calls
         self._pending += 1
         if self._relearn:
             self._relearn -= 1
         elif known.calls > MIN_CALLS:
             ratio = time_s / known.median_s
             self._judged.append((known, ratio))
+            self._follow(known, time_s)
             if since := self._alarm.observe(ratio):
                 self._shift(since)
                 return True
@@ -95,20 +115,14 @@ class BatchCosts:
         The mean over many calls, and with the weight of a few more the line through all classes: so a class of few
         calls is not taken at its word, and a cliff, which is far from any line, still shows at once.
         """
-        known = self.classes[number]
-        assert self.line is not None, number
-        own_s = known.mean_s * known.drift
-        return own_s + (self.line(SIZES[number]) - own_s) * _LINE_CALLS / (_LINE_CALLS + known.mean_calls)
+        known, line = self.classes[number], self.line
+        assert line is not None, number
+        own_s = known.mean_s
+        return own_s + (line(SIZES[number]) - own_s) * _LINE_CALLS / (_LINE_CALLS + known.mean_calls)
 
     def recent_s(self, number: int) -> float:
         """Mean seconds over the latest calls of that explored class: what one costs now."""
-        known = self.classes[number]
-        return known.recent_s * known.drift
-
-    def latest(self, least: int) -> int | None:
-        """The explored class, of those from number `least` on, that was seen last."""
-        large = [number for number in self.explored() if number >= least]
-        return max(large, key=lambda number: self.classes[number].seen, default=None)
+        return self.classes[number].recent_s
 
     def late_s(self, number: int) -> float | None:
         """Seconds that all but a few calls of that class stay within; along the line where it is not explored.
@@ -121,35 +135,31 @@ class BatchCosts:
         if known is None or known.calls < MIN_CALLS:
             return self._line_s(number) * above
         weight = _LATE_CALLS / (_LATE_CALLS + known.calls)
-        own_s = known.late_s * known.drift
+        own_s = known.late_s
         return own_s + weight * (self.mean_s(number) * above - own_s)
 
     def _line_s(self, number: int) -> float:
         """Expected seconds of a call of a class with few or no calls: from the nearest known one along the line."""
-        assert self.line is not None
-        fitted = [candidate for candidate, known in self.classes.items() if known.median_s]
-        nearest = min(fitted, key=lambda candidate: (abs(candidate - number), candidate))
-        known = self.classes[nearest]
-        return known.mean_s * known.drift * self.line(SIZES[number]) / self.line(SIZES[nearest])
+        line, nearest = self._line, self._nearest(number)
+        assert line is not None
+        return self.classes[nearest].mean_s * line(SIZES[number]) / line(SIZES[nearest])
 
     def quantile_s(self, batch: int, quantile: float) -> float | None:
         """Seconds that a share `quantile` of calls of `batch` stay within; `None` before any is known.
 
         From the class's own calls; where it has few, from the nearest known one along the line.
         """
-        number = class_of(batch)
-        if self.line is None:
+        number, line = class_of(batch), self._line
+        if line is None:
             return None
         if self.calls(number) < MIN_CALLS:
-            fitted = [candidate for candidate, known in self.classes.items() if known.median_s]
-            number = min(fitted, key=lambda candidate: (abs(candidate - number), candidate))
-        known = self.classes[number]
-        ordered = known.ordered_s()
+            number = self._nearest(number)
+        ordered = self.classes[number].ordered_s()
         rank = max(0, math.ceil(quantile * len(ordered) * (1 - 1e-12)) - 1)
-        return ordered[rank] * known.drift * self.line(batch) / self.line(SIZES[number])
+        return ordered[rank] * line(batch) / line(SIZES[number])
 
     def knots_s(self, number: int, knots: int) -> list[float]:
-        """Times of that class as they were seen, thinned out evenly by rank to at most `knots`."""
+        """Times of that class at today's level, thinned out evenly by rank to at most `knots`."""
         ordered = self.classes[number].ordered_s()
         if len(ordered) <= knots:
             return ordered
@@ -167,23 +177,37 @@ class BatchCosts:
 
     def hold(self, moved: float) -> None:
         """The level was moved by that log for others' sake: what is known here holds as it is."""
-        for known in self.classes.values():
-            known.level += moved
+        self._level.hold(moved)
 
     def refit(self) -> None:
-        """Bring up to date the classes seen lately, the level that they tell of, and the line through all.
+        """Bring up to date the classes seen lately, and the line through all."""
+        for known in self.classes.values():
+            if known.new:
+                known.refit()
+        self._pending = 0
+        told = [(number, self.classes[number]) for number in self._telling()]
+        if points := [(SIZES[number], known.mean_s, known.mean_calls) for number, known in told]:
+            self._line, self._line_log = Line.through(points, fixed_s=self._of_model.fixed_s), self._level.log
+            if len(points) > 1:
+                self._of_model.fixed_s = self._line.fixed_s
 
-        The level adds up how the medians of active classes move, by their share of the calls: the sum telescopes, so
-        noise does not add up in it, and a class not seen for long is still judged by what the others say of today.
+    def _telling(self) -> list[int]:
+        """The classes that the line goes through: the explored ones, so that no single call tilts it; else what is."""
+        return self.explored() or [number for number, known in self.classes.items() if known.median_s]
+
+    def _nearest(self, number: int) -> int:
+        """Of these the one nearest to that class."""
+        return min(self._telling(), key=lambda candidate: (abs(candidate - number), candidate))
+
+    def _follow(self, known: SizeClass, time_s: float) -> None:
+        """Let the level follow one call, of whatever class: few calls of each tell together how costs drift.
+
+        By how far it is off the mean of its class, so that what only scatters cannot move the level for good, be it as
+        skewed as it likes; by less the more calls scatter, and the less is known of the class.
         """
-        seen = [known for known in self.classes.values() if known.new]
-        moved = 0.0
-        for known in seen:
-            share, before_s = known.new / max(1, self._pending), known.median_s
-            known.refit()
-            if known.calls >= _SURE_CALLS:
-                moved += share * _believed(known.median_s / before_s)
-        self._move(moved, seen)
+        off = min(time_s, MAX_STRAY * known.median_s) / known.mean_s - 1
+        gain = min(_MAX_GAIN, 2 * (_LEVEL_ERROR / self.scatter) ** 2)
+        self._of_model.log += gain * off * known.mean_calls / (known.mean_calls + _LINE_CALLS)
 
     def _shift(self, since: int) -> None:
         """Costs have shifted: by what the calls since then say together, of whatever class.
@@ -192,35 +216,18 @@ class BatchCosts:
         """
         latest = list(self._judged)[-since:]
         counts = Counter(id(known) for known, _ in latest)
-        renewed = []
+        moved = _believed(median(ratio for _, ratio in latest))
+        self._of_model.log += moved
         for known in self.classes.values():
             if (calls := counts[id(known)]) >= _RENEWING_CALLS:
-                known.keep_latest(calls)
-                known.refit()
-                renewed.append(known)
+                known.keep_latest(calls, moved)
             elif calls:
                 known.drop_latest(calls)
         self._relearn = _RELEARN_CALLS
         self._alarm.reset()
         self._judged.clear()
         self.shifts += 1
-        self._move(_believed(median(ratio for _, ratio in latest)), renewed)
-
-    def _move(self, log: float, seen: Iterable[SizeClass]) -> None:
-        """Move the level; the classes seen are of today already."""
-        self._level.log += log
-        for known in seen:
-            known.level = self._level.log
-        self._pending = 0
-        points = [
-            (SIZES[number], known.mean_s * known.drift, known.mean_calls)
-            for number, known in self.classes.items()
-            if known.median_s
-        ]
-        if points:
-            self.line = Line.through(points, fixed_s=self._level.fixed_s)
-            if len(points) > 1:
-                self._level.fixed_s = self.line.fixed_s
+        self.refit()
 
 
 def _believed(ratio: float) -> float:

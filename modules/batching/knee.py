@@ -80,16 +80,16 @@ class KneeFinder:
             self._retry_at = costs.total_calls + _RETRY_CALLS
             costs.forget([self._number + 1])
         self._is_relearning = costs.is_relearning
-        self._number = self._knee_of(self._rates(costs, limits), costs)
+        self._number = self._knee_of(self._rates(costs, limits), costs, limits)
         self._candidate = self._next(costs, limits)
 
     def share_s(self, costs: BatchCosts) -> float | None:
         """Seconds of one payload in calls as large as the knee; `None` before any is known.
 
-        From the latest calls that were at least as large: those cost the same within 3 %, and it is today that counts.
+        Of calls that large themselves: one of a larger size may have been a try beyond what pays.
         """
-        if (number := costs.latest(self._number)) is not None:
-            return costs.recent_s(number) / SIZES[number]
+        if costs.calls(self._number) >= MIN_CALLS:
+            return costs.recent_s(self._number) / self.knee
         return costs.line(self.knee) / self.knee if costs.line else None
 
     def _rates(self, costs: BatchCosts, limits: CallLimits) -> dict[int, float]:
@@ -100,11 +100,12 @@ class KneeFinder:
             if self._is_allowed(number, costs, limits)
         }
 
-    def _knee_of(self, rates: dict[int, float], costs: BatchCosts) -> int:
+    def _knee_of(self, rates: dict[int, float], costs: BatchCosts, limits: CallLimits) -> int:
         if not rates:  # nothing is explored, or all of it takes too long
             return max(0, min([self._number, *(number - 1 for number in costs.explored())]))
         if costs.calls(self._number) < MIN_CALLS and max(rates) < self._number:
-            return self._number  # where similar calls have theirs; calls that large have not come yet
+            # where similar calls have theirs; calls that large have not come yet, and these may take longer
+            return max(number for number in range(self._number + 1) if self._is_allowed(number, costs, limits))
         best = max(rates.values())
         if rates.get(self._number, 0.0) >= _STAY_SHARE * best:
             return min(
@@ -120,7 +121,7 @@ class KneeFinder:
             return None
         top, above = explored[-1], [number for number in explored if number > self._number]
         if above and not self._is_sure(above[0], costs):
-            return above[0]
+            return above[0] if self._is_allowed(above[0], costs, limits) else None
         rates = self._rates(costs, limits)
         if top in rates and rates[top] >= max(rates.values()) / _WORSE and self._should_pay(top, costs):
             number = top + (2 if top else 1)

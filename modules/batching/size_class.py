@@ -13,11 +13,13 @@ SIZES: tuple[int, ...] = (1, 2, 3, *(size for power in range(2, 12) for size in 
 LATE_PERCENT = 95
 """Of a hundred calls of a class, as many take at most its `late_s`."""
 
+MAX_STRAY = 4.0
+"""Times the median that one call counts at most in a mean."""
+
 _KEPT_CALLS = 96  # that quantiles are made from
 _MEAN_CALLS = 256  # that the mean, which sizes are compared by, looks back
 _MAX_DRIFT = math.log(4.0)  # what others' calls say of a class that was not seen since is believed up to this factor
 _MAX_FIXED = 0.9  # of a cost of which a single size is known
-_MAX_STRAY = 4.0  # times the median that one call counts at most in a mean
 _CLASS_OF = tuple(bisect_left(SIZES, size) for size in range(65))
 
 
@@ -27,7 +29,7 @@ def class_of(batch: int) -> int:
 
 
 class Level:
-    """How dear a model's calls are now, as the log of a factor: what active classes say of those not seen lately."""
+    """How dear a model's calls are now, as the log of a factor: what calls of today say of kinds not seen lately."""
 
     __slots__ = ("_fixed_log", "_fixed_s", "log")
 
@@ -47,92 +49,136 @@ class Level:
         self._fixed_s, self._fixed_log = fixed_s, self.log
 
 
-class SizeClass:
-    """The latest calls of one class, each as if its batch had been the largest of the class."""
+class KindLevel:
+    """The level of one kind of calls: its model's, but for the shifts of other kinds that this one did not share."""
 
-    __slots__ = (
-        "_level",
-        "_times_s",
-        "calls",
-        "late_s",
-        "level",
-        "mean_calls",
-        "mean_s",
-        "median_s",
-        "new",
-        "recent_s",
-        "seen",
-    )
+    __slots__ = ("_of_model", "_unshared")
 
-    def __init__(self, level: Level) -> None:
-        """Start with none."""
-        self._times_s: deque[float] = deque(maxlen=_KEPT_CALLS)
-        self._level = level
-        self.level = level.log
-        """The level that the times belong to."""
-        self.calls = self.new = self.mean_calls = 0
-        self.seen = 0
-        """Which call of its kind was the latest of this class."""
-        self.mean_s = self.recent_s = self.median_s = self.late_s = 0.0
+    def __init__(self, of_model: Level) -> None:
+        """Start where the model is."""
+        self._of_model = of_model
+        self._unshared = 0.0
 
     @property
-    def drift(self) -> float:
-        """How much dearer calls have become since the times were seen, as far as that can be believed."""
-        moved = self._level.log - self.level
-        return math.exp(min(_MAX_DRIFT, max(-_MAX_DRIFT, moved))) if moved else 1.0
+    def log(self) -> float:
+        """The log of how many times as dear as at first this kind is now."""
+        return self._of_model.log - self._unshared
+
+    def hold(self, moved: float) -> None:
+        """The model's level was moved by that log for others' sake: this one stays where it was."""
+        self._unshared += moved
+
+
+class SizeClass:
+    """The latest calls of one class, each as if its batch had been the largest of the class.
+
+    Times are kept as they would have been at the first level, and told at today's: so a call of some time ago still
+    says what one costs now, as far as others show what has changed since.
+    """
+
+    __slots__ = (
+        "_late",
+        "_level",
+        "_mean",
+        "_median",
+        "_recent",
+        "_seen_log",
+        "_times",
+        "calls",
+        "mean_calls",
+        "new",
+    )
+
+    def __init__(self, level: KindLevel) -> None:
+        """Start with none."""
+        self._times: deque[float] = deque(maxlen=_KEPT_CALLS)
+        self._level = level
+        self._seen_log = level.log
+        self.calls = self.new = self.mean_calls = 0
+        self._mean = self._recent = self._median = self._late = 0.0
+
+    @property
+    def mean_s(self) -> float:
+        """The mean over many calls, for comparing sizes; 0 before the first `refit`, as the next three are."""
+        return self._mean * self._factor
+
+    @property
+    def recent_s(self) -> float:
+        """The mean over the latest calls: what one costs."""
+        return self._recent * self._factor
+
+    @property
+    def median_s(self) -> float:
+        """Half of the latest calls take at most that."""
+        return self._median * self._factor
+
+    @property
+    def late_s(self) -> float:
+        """All but a few of the latest calls take at most that."""
+        return self._late * self._factor
+
+    @property
+    def _factor(self) -> float:
+        """From the first level to today's; what happened since a call of this class is believed to some extent."""
+        moved = self._level.log - self._seen_log
+        return math.exp(self._seen_log + min(_MAX_DRIFT, max(-_MAX_DRIFT, moved)))
 
     def add(self, time_s: float) -> None:
         """Remember a call of today."""
-        if self.level != self._level.log:
-            self.bring_up()
-        self._times_s.append(time_s)
+        if self._level.log != self._seen_log:
+            self._restate()
+        self._times.append(time_s * math.exp(-self._seen_log))
         self.calls += 1
         self.new += 1
 
     def restore(self, times_s: Iterable[float], calls: int) -> None:
         """Remember times that were learnt earlier, worth so many calls."""
-        self._times_s.extend(times_s)
-        self.calls = self.new = max(calls, len(self._times_s))
+        self._seen_log = self._level.log
+        self._times.extend(time_s * math.exp(-self._seen_log) for time_s in times_s)
+        self.calls = self.new = max(calls, len(self._times))
 
-    def keep_latest(self, calls: int) -> None:
-        """Forget all but the latest calls."""
-        self._times_s = deque(list(self._times_s)[-calls:], maxlen=_KEPT_CALLS)
+    def keep_latest(self, calls: int, moved: float) -> None:
+        """Forget all but the latest calls, which were of the level that has just been moved to by that log."""
+        self._times = deque((time * math.exp(-moved) for time in list(self._times)[-calls:]), maxlen=_KEPT_CALLS)
+        self._seen_log = self._level.log
         self.new, self.mean_calls = calls, 0
 
     def drop_latest(self, calls: int) -> None:
         """Forget these."""
-        for _ in range(min(calls, len(self._times_s) - 1)):
-            self._times_s.pop()
+        for _ in range(min(calls, len(self._times) - 1)):
+            self._times.pop()
         self.new = 0
 
     def refit(self) -> None:
         """Bring quantiles and means up to date."""
-        ordered = sorted(self._times_s)
-        self.median_s = ordered[len(ordered) // 2]
-        self.late_s = ordered[len(ordered) * LATE_PERCENT // 100]
-        most_s = _MAX_STRAY * self.median_s
-        times_s: Sequence[float] = self._times_s
-        if ordered[-1] > most_s:  # a first call that loads things must not weigh on a hundred others
-            times_s = [min(time_s, most_s) for time_s in times_s]
-        self.recent_s = sum(times_s) / len(times_s)
-        if new := min(self.new, len(times_s)):
+        ordered = sorted(self._times)
+        self._median = ordered[len(ordered) // 2]
+        self._late = ordered[len(ordered) * LATE_PERCENT // 100]
+        most = MAX_STRAY * self._median
+        times: Sequence[float] = self._times
+        if ordered[-1] > most:  # a first call that loads things must not weigh on a hundred others
+            times = [min(time, most) for time in times]
+        self._recent = sum(times) / len(times)
+        if new := min(self.new, len(times)):
             self.mean_calls = min(self.mean_calls + new, _MEAN_CALLS)
-            self.mean_s += (sum(islice(reversed(times_s), new)) / new - self.mean_s) * new / self.mean_calls
+            self._mean += (sum(islice(reversed(times), new)) / new - self._mean) * new / self.mean_calls
         self.new = 0
 
-    def bring_up(self) -> None:
-        """Restate everything at today's level."""
-        drift = self.drift
-        self._times_s = deque([time_s * drift for time_s in self._times_s], maxlen=_KEPT_CALLS)
-        self.median_s *= drift
-        self.mean_s *= drift
-        self.recent_s *= drift
-        self.late_s *= drift
-        self.level = self._level.log
-
     def ordered_s(self) -> list[float]:
-        """The times as they were seen, shortest first."""
-        return sorted(self._times_s)
+        """The latest calls' times, shortest first."""
+        factor = self._factor
+        return [time * factor for time in sorted(self._times)]
+
+    def _restate(self) -> None:
+        """This class is seen again: of what the level has moved meanwhile, no more was true than can be believed."""
+        moved = self._level.log - self._seen_log
+        if abs(moved) > _MAX_DRIFT:
+            unbelieved = math.exp(math.copysign(_MAX_DRIFT, moved) - moved)
+            self._times = deque((time * unbelieved for time in self._times), maxlen=_KEPT_CALLS)
+            self._mean, self._recent, self._median, self._late = (
+                value * unbelieved for value in (self._mean, self._recent, self._median, self._late)
+            )
+        self._seen_log = self._level.log
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +187,10 @@ class Line:
 
     fixed_s: float
     each_s: float
+
+    def times(self, factor: float) -> "Line":
+        """The same of calls that cost so many times as much."""
+        return Line(self.fixed_s * factor, self.each_s * factor)
 
     def __call__(self, batch: float) -> float:
         """Seconds for a call of that many."""

@@ -1,11 +1,13 @@
 """`LengthKnob`: the chunk length of live streams, the shortest that carries what they send with headroom. Pure."""
 
 import math
+from collections import defaultdict
+from dataclasses import dataclass
 
 from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
-from modules.tuning.view import MIN_GAIN, Turn, View
+from modules.tuning.view import FULL, MIN_GAIN, Turn, View
 
 _GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.83
 """Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
@@ -20,15 +22,33 @@ _MIN_GAIN_SHORTER = 1.10
 """What a shorter length must carry more when none is enough: it costs at least as much per second of audio, unless
 something like a cache is at its end."""
 
-_TRY_S, _FULL = 3.0, 0.92
+_TRY_S = 3.0
 """For so long after going to a longer length it is a try, in vain if it carries no more than a shorter one that is
-filled to at most that much: speakers wait less with the shorter one."""
+not `FULL`: speakers wait less with the shorter one."""
 
 _FIRST_HOLD_S, _MAX_HOLD_S = 20.0, 120.0
 """For so long a length that was tried in vain is not gone to again, for twice as long after the next time."""
 
 _PLENTY_S = 10.0
 """A shorter length is gone back to when it would have been enough for so long."""
+
+
+@dataclass(slots=True)
+class _Past:
+    """What is remembered of one length: when it was last left, and when it would last not have been enough.
+
+    After it was tried in vain it is held, for `hold_s` from then on.
+    """
+
+    left_s: float = -math.inf
+    lacked_s: float = -math.inf
+    held_until_s: float = -math.inf
+    hold_s: float = 0.0
+
+    def hold(self, now_s: float) -> None:
+        """It was tried in vain."""
+        self.hold_s = min(_MAX_HOLD_S, max(_FIRST_HOLD_S, 2 * self.hold_s))
+        self.held_until_s = now_s + self.hold_s
 
 
 class LengthKnob:
@@ -42,10 +62,8 @@ class LengthKnob:
         """Choose among the limits' lengths."""
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
-        self._left_s: dict[float, float] = {}
+        self._past: defaultdict[float, _Past] = defaultdict(_Past)
         self._lengthened_s = -math.inf
-        self._held: dict[float, tuple[float, float]] = {}  # until when a length is, and for how long
-        self._lacked_s: dict[float, float] = {}  # when a shorter length would not have been enough
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
 
     def turn(self, view: View) -> Turn | None:
@@ -58,19 +76,19 @@ class LengthKnob:
             self._pressed_at = None
         for length_s in self._lengths_s:
             if length_s < now.chunk_s and not _has_plenty(view, now, length_s, most=_GROW_ABOVE):
-                self._lacked_s[length_s] = view.now_s
+                self._past[length_s].lacked_s = view.now_s
         if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
         return self._shorter(view, now)
 
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned; how dear the length left is, will soon be out of date."""
-        self._left_s[view.plan.chunk_s] = view.now_s
+        past = self._past[view.plan.chunk_s]
+        past.left_s = view.now_s
         if turn.after > view.plan.chunk_s:
-            self._lacked_s[view.plan.chunk_s] = self._lengthened_s = view.now_s
+            past.lacked_s = self._lengthened_s = view.now_s
         elif turn.is_urgent:  # the longer one was tried in vain
-            hold_s = min(_MAX_HOLD_S, 2 * self._held.get(view.plan.chunk_s, (0.0, _FIRST_HOLD_S / 2))[1])
-            self._held[view.plan.chunk_s] = (view.now_s + hold_s, hold_s)
+            past.hold(view.now_s)
 
     def _is_pressed(self, view: View, load: float) -> bool:
         """Whether more is sent than is carried, for a while now: then larger batches would have come."""
@@ -82,7 +100,7 @@ class LengthKnob:
     def _again(self, view: View, useful: list[LengthCost]) -> float | None:
         """The next longer length, if it was left so long ago that its cost may have changed."""
         longer = [cost.chunk_s for cost in useful if cost.chunk_s > view.plan.chunk_s]
-        return longer[0] if longer and view.now_s - self._left_s.get(longer[0], -math.inf) >= _STALE_S else None
+        return longer[0] if longer and view.now_s - self._past[longer[0]].left_s >= _STALE_S else None
 
     def _stronger(self, view: View, now: LengthCost, load: float) -> Turn | None:
         """The shortest length that carries more, with headroom if there is one; a step into the unknown if need be."""
@@ -110,7 +128,7 @@ class LengthKnob:
         best = max(useful, key=view.capacity_s, default=now)
         gain = MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
         least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
-        is_held = view.is_useful(now) and view.now_s < self._held.get(best.chunk_s, (-math.inf, 0.0))[0]
+        is_held = view.is_useful(now) and view.now_s < self._past[best.chunk_s].held_until_s
         if best is now or is_held or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
             return None
         return self._to(view, best, load, is_urgent=_is_urgent(view, load))
@@ -125,7 +143,7 @@ class LengthKnob:
                 for cost in useful
                 if cost.chunk_s < now.chunk_s
                 and MIN_GAIN * view.capacity_s(cost) >= view.capacity_s(now)
-                and view.wanted_s <= _FULL * view.capacity_s(cost)  # type: ignore[operator] # as above
+                and view.wanted_s <= FULL * view.capacity_s(cost)  # type: ignore[operator] # as above
             ),
             None,
         )
@@ -135,8 +153,9 @@ class LengthKnob:
         for length_s in self._lengths_s:
             if length_s >= now.chunk_s or view.is_late:
                 return None
-            lacked_s = self._lacked_s.get(length_s, -math.inf)
-            if view.now_s - lacked_s >= _PLENTY_S and _has_plenty(view, now, length_s, most=_SHRINK_BELOW):
+            if view.now_s - self._past[length_s].lacked_s >= _PLENTY_S and _has_plenty(
+                view, now, length_s, most=_SHRINK_BELOW
+            ):
                 sentence = (
                     f"streams send {view.wanted_s:.3g} s of audio a second, and chunks of {length_s:g} s carry "
                     f"{_capacity_s(view, now, length_s):.3g}: they are enough again, so speakers wait less"

@@ -14,6 +14,9 @@ UNSETTLED_S = 2.0
 MIN_GAIN, GAIN_LONGER = 1.03, 1.06
 """What a longer chunk length must carry more to be kept, and to be gone to: between them lies the noise."""
 
+FULL = 0.92
+"""Share of a capacity that is as good as all of it: what is known of it may be off by as much as is left."""
+
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 
@@ -73,7 +76,9 @@ class View:
         longer = [length_s for length_s in self.lengths_s if length_s > longest.chunk_s]
         growths = {length_s: self._growth(now, length_s) for length_s in longer}
         gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
-        least = GAIN_LONGER * max(self.capacity_s(cost) for cost in self.seen.lengths) / self.capacity_s(now)
+        strongest_s = max(self.capacity_s(cost) for cost in self.seen.lengths)
+        is_short = (self.wanted_s or 0.0) > FULL * strongest_s
+        least = (MIN_GAIN if is_short else GAIN_LONGER) * strongest_s / self.capacity_s(now)
         likely = [
             length_s
             for length_s in longer

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from modules.batching.batch_costs import BatchCosts
 from modules.batching.cost_model import CostLimits
 from modules.batching.knee import KneeFinder
-from modules.batching.size_class import SIZES, Line, class_of
+from modules.batching.size_class import SIZES, Level, Line, class_of
 
 LIMITS = CostLimits(max_batch=64, max_service_s=10.0)
 
@@ -75,6 +75,48 @@ def test_calls_grow_one_step_at_a_time() -> None:
         if costs.observe(finder.cap, (0.01 + 0.001 * finder.cap) * chance.lognormvariate(0, 0.03)):
             finder.look(costs, LIMITS)
     assert largest > 8
+
+
+def test_a_size_that_turns_out_to_take_too_long_is_tried_no_more() -> None:
+    """However well it may pay."""
+    costs, finder, limits = BatchCosts(), KneeFinder(), CostLimits(max_batch=64, max_service_s=0.0585)
+    caps = []
+    for call in range(400):
+        time_s = (0.008 + 0.008 * finder.cap) * (1.12 if finder.cap > 4 else 1) * (1 + 0.02 * (-1) ** call)
+        if costs.observe(finder.cap, time_s):
+            finder.look(costs, limits)
+        caps.append(finder.cap)
+    assert max(caps) == 6
+    assert caps.count(6) <= 5
+    assert finder.cap == 4
+
+
+def test_one_odd_call_of_a_size_does_not_say_that_it_takes_too_long() -> None:
+    """With so few of them, similar calls tell what such a call costs."""
+    level = Level()
+    similar, costs, finder = BatchCosts(level), BatchCosts(level), KneeFinder()
+    limits = CostLimits(max_batch=64, max_service_s=0.12)
+    for call in range(40):
+        similar.observe(1 + call % 2, 0.06 + 0.01 * (1 + call % 2))
+    for _ in range(8):
+        if costs.observe(1, 0.08):
+            finder.look(costs, limits)
+    assert finder.cap == 2
+    costs.observe(2, 0.14)
+    for _ in range(16):
+        if costs.observe(1, 0.08):
+            finder.look(costs, limits)
+    assert finder.cap == 2
+
+
+@pytest.mark.parametrize("first", [8, 64])
+def test_a_knee_like_that_of_similar_calls_is_as_small_as_the_limit_asks_for(first: int) -> None:
+    """As soon as a few small calls have shown that larger ones would take too long."""
+    costs, finder = BatchCosts(), KneeFinder(first=first)
+    for _ in range(10):
+        if costs.observe(1, 0.1):
+            finder.look(costs, CostLimits(max_batch=64, max_service_s=0.15))
+    assert finder.cap == 1
 
 
 def test_the_most_that_a_person_allows_is_never_exceeded() -> None:
