@@ -121,7 +121,7 @@ class KneeFinder:
             return None
         top, above = explored[-1], [number for number in explored if number > self._number]
         if above and not self._is_sure(above[0], costs):
-            return above[0] if self._is_allowed(above[0], costs, limits) else None
+            return above[0] if self._may_be_allowed(above[0], costs, limits) else None
         rates = self._rates(costs, limits)
         if top in rates and rates[top] >= max(rates.values()) / _WORSE and self._should_pay(top, costs):
             number = top + (2 if top else 1)
@@ -153,6 +153,11 @@ class KneeFinder:
 
     def _may_try(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
         return number < len(SIZES) and SIZES[number] <= limits.max_batch and self._is_allowed(number, costs, limits)
+
+    def _may_be_allowed(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
+        """Whether calls of a class being tried may yet turn out to keep within the limits."""
+        doubt = min(1.0, 2 * costs.scatter / math.sqrt(costs.calls(number)))
+        return (costs.late_s(number) or 0.0) * (1 - doubt) <= limits.max_service_s
 
     def _is_allowed(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
         """Whether calls of that class keep within the limits; a batch of one always does."""
