@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from modules.batching.drift import ShiftAlarm
-from modules.batching.size_class import MAX_STRAY, SIZES, KindLevel, Level, Line, SizeClass, class_of
+from modules.batching.size_class import SIZES, KindLevel, Level, Line, SizeClass, class_of
 
 MIN_CALLS = 5
 """Calls after which a class counts as explored."""
@@ -20,6 +20,7 @@ _TELLING_CALLS = (MIN_CALLS, 2 * MIN_CALLS, 4 * MIN_CALLS)  # of a class: when m
 _RELEARN_CALLS = 24
 _LEVEL_ERROR = 0.015  # of the level, by the scatter of single calls
 _MAX_GAIN = 1 / 16  # of what one call says of the level
+_ODD_SCATTERS = 4.0  # a call further off says no more
 _MAX_STEP = math.log(4.0)
 _LATE_SCATTERS = 1.645  # of a normal distribution 95 of 100 stay within so many
 _LATE_CALLS = 48  # calls that this is worth, beside those seen
@@ -84,6 +85,7 @@ class BatchCosts:
         if batch != SIZES[number] and self._line is not None:
             time_s *= self._line(SIZES[number]) / self._line(batch)
         known.add(time_s)
+        self._follow(known, time_s)
         self.total_calls += 1
         self._pending += 1
         if self._relearn:
@@ -91,7 +93,6 @@ class BatchCosts:
         elif known.calls > MIN_CALLS:
             ratio = time_s / known.median_s
             self._judged.append((known, ratio))
-            self._follow(known, time_s)
             if since := self._alarm.observe(ratio):
                 self._shift(since)
                 return True
@@ -202,12 +203,11 @@ class BatchCosts:
     def _follow(self, known: SizeClass, time_s: float) -> None:
         """Let the level follow one call, of whatever class: few calls of each tell together how costs drift.
 
-        By how far it is off the mean of its class, so that what only scatters cannot move the level for good, be it as
-        skewed as it likes; by less the more calls scatter, and the less is known of the class.
+        By less the more calls scatter, and the less is known of the class; a single odd call moves it hardly at all.
         """
-        off = min(time_s, MAX_STRAY * known.median_s) / known.mean_s - 1
+        off = known.surprise(time_s, most=_ODD_SCATTERS * self.scatter)
         gain = min(_MAX_GAIN, 2 * (_LEVEL_ERROR / self.scatter) ** 2)
-        self._of_model.log += gain * off * known.mean_calls / (known.mean_calls + _LINE_CALLS)
+        self._of_model.log += gain * off * known.told / (known.told + _LINE_CALLS)
 
     def _shift(self, since: int) -> None:
         """Costs have shifted: by what the calls since then say together, of whatever class.

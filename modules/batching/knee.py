@@ -19,6 +19,7 @@ _WORSE = 1.03  # a size this much below the best is past it
 _SURE_CALLS = 4 * MIN_CALLS
 _CHECKED_ONE_IN = 64  # calls that go into checking a size which nearly pays
 _RETRY_CALLS = 4096  # after which what was found worse is tried again: a model may have changed slowly
+_DOUBT_SCATTERS = 3  # by so many the mean of a few calls may be off
 _LIMIT_SLACK = 1.1  # a size in use may exceed the limit by this: noise must not move the knee
 
 
@@ -105,7 +106,7 @@ class KneeFinder:
             return max(0, min([self._number, *(number - 1 for number in costs.explored())]))
         if costs.calls(self._number) < MIN_CALLS and max(rates) < self._number:
             # where similar calls have theirs; calls that large have not come yet, and these may take longer
-            return max(number for number in range(self._number + 1) if self._is_allowed(number, costs, limits))
+            return max(number for number in range(self._number + 1) if self._may_be_allowed(number, costs, limits))
         best = max(rates.values())
         if rates.get(self._number, 0.0) >= _STAY_SHARE * best:
             return min(
@@ -155,9 +156,9 @@ class KneeFinder:
         return number < len(SIZES) and SIZES[number] <= limits.max_batch and self._is_allowed(number, costs, limits)
 
     def _may_be_allowed(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
-        """Whether calls of a class being tried may yet turn out to keep within the limits."""
-        doubt = min(1.0, 2 * costs.scatter / math.sqrt(costs.calls(number)))
-        return (costs.late_s(number) or 0.0) * (1 - doubt) <= limits.max_service_s
+        """Whether calls of a class of which few were seen may yet turn out to keep within the limits."""
+        doubt = min(1.0, _DOUBT_SCATTERS * costs.scatter / math.sqrt(max(_DOUBT_SCATTERS, costs.calls(number))))
+        return number == 0 or (costs.late_s(number) or 0.0) * (1 - doubt) <= limits.max_service_s
 
     def _is_allowed(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
         """Whether calls of that class keep within the limits; a batch of one always does."""

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from statistics import median
 
 SIZES: tuple[int, ...] = (1, 2, 3, *(size for power in range(2, 12) for size in (2**power, 3 * 2 ** (power - 1))), 4096)
 """The largest batch of each class."""
@@ -13,11 +14,10 @@ SIZES: tuple[int, ...] = (1, 2, 3, *(size for power in range(2, 12) for size in 
 LATE_PERCENT = 95
 """Of a hundred calls of a class, as many take at most its `late_s`."""
 
-MAX_STRAY = 4.0
-"""Times the median that one call counts at most in a mean."""
-
+_MAX_STRAY = 4.0  # times the median that one call counts at most in a mean
 _KEPT_CALLS = 96  # that quantiles are made from
 _MEAN_CALLS = 256  # that the mean, which sizes are compared by, looks back
+_FIRST_TOLD = 5  # calls that say what is usual before one can be a surprise
 _MAX_DRIFT = math.log(4.0)  # what others' calls say of a class that was not seen since is believed up to this factor
 _MAX_FIXED = 0.9  # of a cost of which a single size is known
 _CLASS_OF = tuple(bisect_left(SIZES, size) for size in range(65))
@@ -84,9 +84,11 @@ class SizeClass:
         "_recent",
         "_seen_log",
         "_times",
+        "_usual",
         "calls",
         "mean_calls",
         "new",
+        "told",
     )
 
     def __init__(self, level: KindLevel) -> None:
@@ -95,7 +97,9 @@ class SizeClass:
         self._level = level
         self._seen_log = level.log
         self.calls = self.new = self.mean_calls = 0
-        self._mean = self._recent = self._median = self._late = 0.0
+        self.told = 0
+        """Calls that what is usual is told from."""
+        self._mean = self._recent = self._median = self._late = self._usual = 0.0
 
     @property
     def mean_s(self) -> float:
@@ -131,6 +135,20 @@ class SizeClass:
         self.calls += 1
         self.new += 1
 
+    def surprise(self, time_s: float, *, most: float) -> float:
+        """By what share of the usual the call just added is off, `most` at most; what is usual follows, ever slower.
+
+        It is what surprises cancel out around, so whatever they are added up to stays where it is while nothing
+        changes, however skewed the times of calls are.
+        """
+        if self.told < _FIRST_TOLD:
+            self._tell_usual(self.told + 1)
+            return 0.0
+        off = max(-most, min(most, time_s * math.exp(-self._seen_log) / self._usual - 1))
+        self.told = min(self.told + 1, _MEAN_CALLS)
+        self._usual *= 1 + off / self.told
+        return off
+
     def restore(self, times_s: Iterable[float], calls: int) -> None:
         """Remember times that were learnt earlier, worth so many calls."""
         self._seen_log = self._level.log
@@ -141,6 +159,7 @@ class SizeClass:
         """Forget all but the latest calls, which were of the level that has just been moved to by that log."""
         self._times = deque((time * math.exp(-moved) for time in list(self._times)[-calls:]), maxlen=_KEPT_CALLS)
         self._seen_log = self._level.log
+        self._tell_usual(calls)
         self.new, self.mean_calls = calls, 0
 
     def drop_latest(self, calls: int) -> None:
@@ -154,7 +173,7 @@ class SizeClass:
         ordered = sorted(self._times)
         self._median = ordered[len(ordered) // 2]
         self._late = ordered[len(ordered) * LATE_PERCENT // 100]
-        most = MAX_STRAY * self._median
+        most = _MAX_STRAY * self._median
         times: Sequence[float] = self._times
         if ordered[-1] > most:  # a first call that loads things must not weigh on a hundred others
             times = [min(time, most) for time in times]
@@ -169,14 +188,18 @@ class SizeClass:
         factor = self._factor
         return [time * factor for time in sorted(self._times)]
 
+    def _tell_usual(self, calls: int) -> None:
+        """So many calls say what is usual: the median, for one of a few may be a first call that loads things."""
+        self._usual, self.told = median(self._times), calls
+
     def _restate(self) -> None:
         """This class is seen again: of what the level has moved meanwhile, no more was true than can be believed."""
         moved = self._level.log - self._seen_log
         if abs(moved) > _MAX_DRIFT:
             unbelieved = math.exp(math.copysign(_MAX_DRIFT, moved) - moved)
             self._times = deque((time * unbelieved for time in self._times), maxlen=_KEPT_CALLS)
-            self._mean, self._recent, self._median, self._late = (
-                value * unbelieved for value in (self._mean, self._recent, self._median, self._late)
+            self._mean, self._recent, self._median, self._late, self._usual = (
+                value * unbelieved for value in (self._mean, self._recent, self._median, self._late, self._usual)
             )
         self._seen_log = self._level.log
 

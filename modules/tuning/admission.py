@@ -38,6 +38,11 @@ Asking for partial results is a tenth of what recognising takes, or less.
 _STUBBORN_S = 6.0
 """After so long of late chunks fewer streams are served though the capacity known would carry them."""
 
+_SURELY_OVER = 1.03
+"""So many times what is carried are too many at once; with a little less what is known may be off, and it takes late
+chunks for a while to tell.
+"""
+
 _STEP = 0.05
 _FIRST_HOLD_S, _MAX_HOLD_S = 8.0, 120.0
 _PROBED_S = 2.0
@@ -65,7 +70,7 @@ class StreamsKnob:
             return None
         fitting = view.capacity_s(cost) / view.stream_s
         admitted = view.seen.load.admitted
-        is_over = admitted > fitting or view.late_for_s >= _STUBBORN_S
+        is_over = admitted > (1 if view.is_lasting else _SURELY_OVER) * fitting or view.late_for_s >= _STUBBORN_S
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late

@@ -66,8 +66,9 @@ class View:
         """A longer length than all whose cost is known, with calls that are likely to be short enough.
 
         The shortest that should carry what is wanted, else the longest; none that should carry no more than what is
-        known. What it should carry is told by the line through the two longest known; while one is all, a chunk's cost
-        is taken to grow with the root of its length, half way between staying as it is and growing in proportion.
+        known, and only a little more is enough once chunks are late for want of it. What it should carry is told by
+        the line through the two longest known; while one is all, a chunk's cost is taken to grow with the root of its
+        length, half way between staying as it is and growing in proportion.
         """
         now = self.cost(self.plan.chunk_s)
         longest = max(self.seen.lengths, key=lambda cost: cost.chunk_s, default=None)
@@ -77,7 +78,7 @@ class View:
         growths = {length_s: self._growth(now, length_s) for length_s in longer}
         gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
         strongest_s = max(self.capacity_s(cost) for cost in self.seen.lengths)
-        is_short = (self.wanted_s or 0.0) > FULL * strongest_s
+        is_short = self.is_late and (self.wanted_s or 0.0) > FULL * strongest_s
         least = (MIN_GAIN if is_short else GAIN_LONGER) * strongest_s / self.capacity_s(now)
         likely = [
             length_s

@@ -243,5 +243,20 @@ def test_the_level_of_a_model_does_not_wander(seed: int) -> None:
             assert model.share_s(left) == pytest.approx(_chunks_s(left, 1), rel=0.08)
 
 
+@pytest.mark.parametrize("often", [30, 100, 1000])
+def test_odd_calls_move_the_level_hardly_at_all(often: int) -> None:
+    """One call in so many takes ten times as long: what is not in use is known as well as ever."""
+    chance, model = random.Random(often), CostModel(CostLimits(max_service_s=10.0))
+    left, used = (CostKey("asr", f"{chunk_s} s") for chunk_s in (0.2, 0.4))
+    for call in range(4400):
+        key = left if call < 400 and call % 2 else used
+        is_odd = call >= 400 and call % often == often - 1
+        model.observe(
+            key, batch=1, service_s=_chunks_s(key, 1) * chance.lognormvariate(0, 0.05) * (10 if is_odd else 1)
+        )
+        if call >= 400:
+            assert model.share_s(left) == pytest.approx(_chunks_s(left, 1), rel=0.15)
+
+
 def _chunks_s(key: CostKey, batch: int) -> float:
     return 0.004 + batch * 0.01 * float(key.shape.split()[0])

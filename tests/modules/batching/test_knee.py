@@ -87,7 +87,7 @@ def test_a_size_that_turns_out_to_take_too_long_is_tried_no_more() -> None:
             finder.look(costs, limits)
         caps.append(finder.cap)
     assert max(caps) == 6
-    assert caps.count(6) <= 5
+    assert caps.count(6) <= 12
     assert finder.cap == 4
 
 
@@ -115,7 +115,7 @@ def test_a_knee_like_that_of_similar_calls_is_as_small_as_the_limit_asks_for(fir
     costs, finder = BatchCosts(), KneeFinder(first=first)
     for _ in range(10):
         if costs.observe(1, 0.1):
-            finder.look(costs, CostLimits(max_batch=64, max_service_s=0.15))
+            finder.look(costs, CostLimits(max_batch=64, max_service_s=0.12))
     assert finder.cap == 1
 
 
