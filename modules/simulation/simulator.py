@@ -165,10 +165,16 @@ class _Run:
                 item.dropped()
                 self._watch.chunks += 1
                 self._cut(item)
-            if taken.batch:
-                self._start(taken.batch, is_folder=taken.is_folder)
-            elif not taken.expired:
+            if batch := [item for item in taken.batch if not self._is_given_up(item)]:
+                self._start(batch, is_folder=taken.is_folder)
+            elif not (taken.batch or taken.expired):
                 return
+
+    def _is_given_up(self, item: _Item) -> bool:
+        """Whether it is a chunk whose stream was suspended while it waited; it is dropped."""
+        if is_lost := isinstance(item, SimulatedStream) and not (item.is_served or self._scenario.keeps_all):
+            item.dropped()
+        return is_lost
 
     def _start(self, items: list[_Item], *, is_folder: bool) -> None:
         profile, folder = self._scenario.profile, self._scenario.folder

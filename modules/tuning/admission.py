@@ -43,6 +43,16 @@ _SURELY_OVER = 1.03
 chunks for a while to tell.
 """
 
+_DRAIN_S, _MOST_DRAIN = 1.0, 0.4
+"""For what waits to be gone so soon, fewer streams are served at first, by at most that share of the capacity.
+
+At a load of 0.93 a queue of a fifth of a second takes three seconds to go, and until then whatever disturbs the machine
+makes all streams late.
+"""
+
+_DRAINED = 0.2
+"""Of the slack: with a standing queue below that, those who were to be served and waited for it come back at once."""
+
 _STEP = 0.05
 _FIRST_HOLD_S, _MAX_HOLD_S = 8.0, 120.0
 _PROBED_S = 2.0
@@ -59,6 +69,7 @@ class StreamsKnob:
         self._most = limits.max_streams
         self._period_s = limits.period_s
         self._before_probe: int | None = None
+        self._is_draining = False
         self._moved_s = -math.inf
         self._hold_s = _FIRST_HOLD_S
         self._hold_until_s = -math.inf
@@ -87,7 +98,8 @@ class StreamsKnob:
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned."""
         before = view.plan.max_streams
-        is_probe = before < turn.after < self._most
+        is_probe = before < turn.after < self._most and not self._is_draining
+        self._is_draining = turn.after < before and turn.after != self._before_probe
         self._before_probe = before if is_probe else None
         self._moved_s = view.now_s
 
@@ -97,9 +109,8 @@ class StreamsKnob:
             self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
             sentence = f"with {admitted} streams chunks are late again; back to the {self._before_probe} that went well"
             return Turn(Knob.STREAMS, self._before_probe, sentence, is_urgent=True)
-        kept = min(
-            math.floor(min(_KEEP_LOAD, _on_time_load(view)) * fitting), admitted - max(1, math.floor(_STEP * admitted))
-        )
+        load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
+        kept = min(math.floor(load * fitting), admitted - max(1, math.floor(_STEP * admitted)))
         kept = max(kept, 1)
         if kept >= view.plan.max_streams or kept >= admitted:
             return None
@@ -112,6 +123,11 @@ class StreamsKnob:
     def _let_back(self, view: View, fitting: float, admitted: int) -> Turn | None:
         """More of the suspended streams, when those served are on time and there is room."""
         streams = view.seen.load.streams
+        if self._is_draining and not view.is_late and (view.queue or 0.0) < _DRAINED:
+            kept = min(math.floor(min(_KEEP_LOAD, _on_time_load(view)) * fitting), streams)
+            if kept > admitted:
+                sentence = f"what waited is done and {fitting:.4g} streams could be carried: {kept} are served"
+                return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
         if view.is_late or view.now_s - self._moved_s < _PROBED_S:
             return None
         if streams <= _FREE_LOAD * fitting and (view.is_kept or view.clean_for_s >= _CLEAN_S):
@@ -133,6 +149,13 @@ def _is_late_now(view: View, load: float) -> bool:
         return True
     may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
     return (view.queue or 0.0) >= _QUEUE_NOW and not may_help
+
+
+def _drain(view: View) -> float:
+    """The share of the capacity that what waits, beside the calls that run, takes for a while."""
+    cost = view.cost(view.plan.chunk_s)
+    waited_s = (view.seen.load.standing_queue_s or 0.0) - (cost.call_s if cost else 0.0)
+    return min(_MOST_DRAIN, max(0.0, waited_s) / _DRAIN_S)
 
 
 def _on_time_load(view: View) -> float:

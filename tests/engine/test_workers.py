@@ -312,6 +312,14 @@ async def test_every_call_is_told_before_those_who_shared_it() -> None:
     assert works == [each.work for each in asked]
 
 
+async def test_what_a_worker_does_between_calls_counts_for_the_call_that_follows() -> None:
+    """Fewer and larger calls save it, so whoever sizes calls has to know: no CPU time of a worker is nobody's."""
+    seen: list[CallTimes] = []
+    async with WorkerThreads(1, on_call=seen.append) as workers:
+        at_s = [await workers.run(time.thread_time) for _ in range(20)]
+    assert sum(times.cpu_s for times in seen) >= at_s[-1] - at_s[0]
+
+
 # How much runs
 
 

@@ -103,6 +103,20 @@ def test_streams_are_suspended_at_once_where_giving_up_partial_results_cannot_be
     assert Knob.STREAMS in knobs([first])
 
 
+def test_while_a_queue_drains_fewer_are_served_and_they_come_back_when_it_is_gone() -> None:
+    """At what is carried for good it would take seconds, in which any disturbance makes all late."""
+    looks(waited := controller(), load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
+    looks(calm := controller(), load(60, missed=200), from_s=0.0, until_s=4.0)
+    drained, kept = waited.plan.max_streams, calm.plan.max_streams
+    assert 0.5 * kept < drained < 0.9 * kept
+    made = looks(waited, load(60, queue_s=0.25), from_s=4.0, until_s=4.5)
+    assert waited.plan.max_streams == drained
+    made = looks(waited, load(60), from_s=4.5, until_s=5.0)
+    assert waited.plan.max_streams == kept
+    (sentence,) = [move.sentence for decision in made for move in decision.moves if move.knob is Knob.STREAMS]
+    assert "what waited is done" in sentence
+
+
 def test_suspended_streams_come_back_when_there_is_room() -> None:
     """All of them, once far fewer are open than are carried."""
     governor = controller()
