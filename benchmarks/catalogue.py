@@ -28,11 +28,12 @@ from benchmarks.folder_scenarios import decode, long_file, offline
 from benchmarks.live_trials import rig
 from benchmarks.material import NoMaterial
 from benchmarks.mixed_scenario import mixed
+from benchmarks.overload_scenario import overload
 from benchmarks.peer_scenario import peers
 from benchmarks.scale import Scale, Stand
 from benchmarks.stage_scenarios import encoder, module
 from benchmarks.steady_scenarios import bursty, clock, multi_stream, server, single_stream
-from benchmarks.trouble_scenarios import burst, neighbour, overload, quota, slow_model, step
+from benchmarks.trouble_scenarios import burst, neighbour, quota, slow_model, step
 from benchmarks.wrapped import wrapped
 from modules.measuring.figures import Figure
 from modules.measuring.results import ScenarioResult
@@ -141,13 +142,14 @@ _SMOKE = "a smoke test: too short to say anything"
 
 def scenarios(names: tuple[str, ...], scale: Scale) -> Iterator[ScenarioResult]:
     """The results of those scenarios one after the other; of all that the scale has where none is named."""
+    is_hurried = not names and scale.name != "record"
     with ExitStack() as stack:
         stand: Stand | None = None
         for name in names or NAMES:
             if not names and name not in _at(scale):
                 yield ScenarioResult(name, skipped=_TOO_LONG)
             elif name in LIVE:
-                stand = stand or Stand(stack.enter_context(rig()), scale)
+                stand = stand or Stand(stack.enter_context(rig()), scale, is_hurried=is_hurried)
                 yield _tried(name, partial(LIVE[name], stand), scale)
             elif name in OTHERS:
                 yield _tried(name, partial(OTHERS[name], scale), scale)

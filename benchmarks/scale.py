@@ -39,7 +39,7 @@ class Scale:
 
 SCALES = {
     "quick": Scale("quick", 2.4, 3.8, 1, 0, 0, 4, 0.1, (1.5,), (16,), (1,)),
-    "default": Scale("default", 3.6, 10.0, 3, 3, 0, 20, 0.5, (1.5,), (4, 16), (1,)),
+    "default": Scale("default", 3.6, 10.0, 3, 3, 0, 20, 0.5, (1.2, 1.5, 2.0), (4, 16), (1,)),
     "record": Scale("record", 8.8, 20.8, 5, 14, 2, 200, 10.0, (1.2, 1.5, 2.0), (1, 4, 16, 64), (1, 2, 4)),
 }
 """By name."""
@@ -64,10 +64,11 @@ class Climb:
 class Stand:
     """What the live scenarios of one run share: the rig, the scale, and how many streams the machine carries."""
 
-    def __init__(self, rig: Rig, scale: Scale) -> None:
-        """Measure with `rig`, so much."""
+    def __init__(self, rig: Rig, scale: Scale, *, is_hurried: bool = False) -> None:
+        """Measure with `rig`, so much; hurried, what could be repeated is measured once."""
         self.rig = rig
         self.scale = scale
+        self.is_hurried = is_hurried
         self._bounds: list[float] = []
 
     @property
@@ -77,10 +78,10 @@ class Stand:
             self.bound_now()
         return statistics.median(self._bounds)
 
-    def bound_now(self) -> float:
-        """The same just now, by the best of a few batches on as many threads as workers."""
+    def bound_now(self, *, seconds: float = _BOUND_S) -> float:
+        """The same just now, by the best of a few batches, so long each, on as many threads as workers."""
         rates = [
-            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=2, seconds=_BOUND_S)
+            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=2, seconds=seconds)
             for batch in _BOUND_BATCHES
         ]
         self._bounds.append(max(rates) * PIECE_S)

@@ -1,4 +1,4 @@
-"""Live streams to which something happens: a step, a burst, overload, a neighbour, a slower model, a quota.
+"""Live streams to which something happens: a step, a burst, a neighbour, a slower model, a quota.
 
 Each is run governed and with a frozen governor, by the same schedule: what differs is what the governor does. Loads are
 shares of what the best static setting carries.
@@ -13,7 +13,6 @@ from benchmarks.neighbour_process import Neighbour
 from benchmarks.quota_group import NoGroup, QuotaGroup
 from benchmarks.scale import Stand
 from benchmarks.workloads import TARGET_S
-from engine.bench.trial import COOL_DOWN_S
 from modules.measuring.figures import Better, Figure
 from modules.measuring.intervals import figure_of
 from modules.measuring.latency_plots import latency_cdf, over_load
@@ -22,17 +21,10 @@ from modules.measuring.plots import Mark
 from modules.measuring.results import Parameter, ScenarioResult, Side
 from modules.measuring.schedules import Schedule, Surge, drawn, surging
 from modules.measuring.validity import doubts
-from modules.simulation.arrivals import PIECE_S
 
 GOVERNED, FROZEN = "onbeat", "frozen governor"
 EVENT_SHARE = 0.45
 """Of a scene: what happens, happens then; until then the governor has learnt."""
-
-SETTLED_S = 4.0
-"""After its beginning, when what overload does is measured; earlier in a short scene."""
-
-OVERLOAD_SHARE, BEFORE = 0.3, 0.6
-"""Overload begins then, in shares of a scene, after so much of what is carried."""
 
 BURST_S = 2.0
 QUOTA_CPUS, QUOTA_LOAD = 0.6, 0.4
@@ -138,31 +130,6 @@ def slow_model(stand: Stand) -> ScenarioResult:
     )
 
 
-def overload(stand: Stand, load: float) -> ScenarioResult:
-    """More than is carried, once the engine has learnt what its streams cost."""
-    begun_s = time.perf_counter()
-    scene_s, event_s, carried = stand.scale.scene_s, OVERLOAD_SHARE * stand.scale.scene_s, stand.carried
-    low, all_of_them = stand.streams(BEFORE), stand.streams(load)
-    from_s = min(event_s + SETTLED_S, (event_s + scene_s - COOL_DOWN_S) / 2)
-    wishes = {GOVERNED: Wish(count_from_s=from_s), FROZEN: Wish(event_s - 0.2, count_from_s=from_s)}
-    ran: dict[str, list[Ran]] = {name: [] for name in wishes}
-    for seed in _seeds(stand):
-        schedule = surging(low, scene_s, Surge(all_of_them - low, event_s), seed=seed)
-        for name, wish in wishes.items():
-            ran[name].append(stand.rig.onbeat(schedule, wish))
-    moments = {name: runs[0].trial.moments for name, runs in ran.items()}
-    return ScenarioResult(
-        f"overload_{load:g}",
-        f"What is served when {load:g} times as much is sent as can be carried?",
-        (*_parameters(stand), Parameter("load", f"{BEFORE:g}, then {load:g}; measured from {from_s:.1f} s on")),
-        tuple(_seeds(stand)),
-        time.perf_counter() - begun_s,
-        tuple(_served(name, runs, carried, from_s=from_s, is_bound=name == GOVERNED) for name, runs in ran.items()),
-        plots=(over_load("Sent and on time", moments, ran[GOVERNED][0].marks),),
-        invalid=_doubts(ran, ours=0.0),
-    )
-
-
 def quota(stand: Stand) -> ScenarioResult:
     """A CPU quota that begins with the trial."""
     begun_s = time.perf_counter()
@@ -221,7 +188,7 @@ def play(stand: Stand, scene: Scene, *, at_end: Callable[[], None] = lambda: Non
                 "Chunk latency", {name: runs[0].trial.outcome.latency for name, runs in ran.items()}, target_s=TARGET_S
             ),
         ),
-        invalid=_doubts(ran, ours=ours),
+        invalid=doubts_of(ran, ours=ours),
     )
 
 
@@ -248,28 +215,7 @@ def _recovery(name: str, runs: Sequence[Ran], scene: Scene, *, is_bound: bool) -
     return Side(name, figures, runs[0].trial.outcome.latency)
 
 
-def _served(name: str, runs: Sequence[Ran], carried: int, *, from_s: float, is_bound: bool) -> Side:
-    """What overload left: on-time goodput and healthy streams by what is carried, and the p99 of what is served."""
-    goodput = []
-    for one in runs:
-        late = [moment for moment in one.trial.moments if moment.at_s >= from_s]
-        seconds = late[1].at_s - late[0].at_s if len(late) > 1 else 1.0
-        goodput.append(sum(moment.on_time for moment in late) / len(late) / seconds / (carried / PIECE_S))
-    healthy = [one.trial.outcome.healthy / carried for one in runs]
-    served = [one.trial.outcome.served.quantile(0.99) * 1e3 for one in runs if one.trial.outcome.served.count]
-    least = 0.9 if is_bound else None
-    figures = [
-        figure_of("goodput", goodput, "x", least=least, better=Better.HIGHER),
-        figure_of("healthy streams", healthy, "x", least=least, better=Better.HIGHER),
-        figure_of("refused", [float(one.trial.refused) for one in runs], "streams"),
-    ]
-    if served:
-        most = TARGET_S * 1e3 if is_bound else None
-        figures.append(figure_of("p99 of what is served", served, "ms", most=most, better=Better.LOWER))
-    return Side(name, tuple(figures), runs[0].trial.outcome.latency)
-
-
-def _doubts(ran: Mapping[str, Sequence[Ran]], *, ours: float) -> tuple[str, ...]:
+def doubts_of(ran: Mapping[str, Sequence[Ran]], *, ours: float) -> tuple[str, ...]:
     """Why none of it is to be trusted; the generator has ended when the machine is looked at, so it counts as ours."""
     found: dict[str, None] = {}
     for trial in (one.trial for runs in ran.values() for one in runs):
