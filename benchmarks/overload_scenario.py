@@ -4,6 +4,7 @@ That is what the best static setting carries, known as a share of the bare calls
 bare calls tell before and after each trial, for a machine's speed may be another one a minute later.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ SETTLED_S = 4.0
 SCENE_S = 13.0
 """A scene is that long at least, but in a smoke test: then some seconds are left to be measured."""
 
+WORKERS = 2
+
 PROBE_S = 0.4
 """How long the bare calls are measured at each batch size."""
 
@@ -40,17 +43,20 @@ LEAST_SERVED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A trial, and the streams that the best static setting would carry before and after it."""
+    """A trial of `sent` streams, and how many the best static setting would carry before and after it."""
 
     ran: Ran
     before: float
     after: float
     from_s: float
+    sent: int
 
     @property
     def carried(self) -> float:
-        """The mean of both."""
-        return (self.before + self.after) / 2
+        """The mean of both, less what the generator takes on the same CPUs to send what is beyond it."""
+        mean = (self.before + self.after) / 2
+        sending = self.ran.trial.generated.cpu_s / (self.ran.trial.seen.period_s or 1.0)
+        return mean * (1 - sending * max(0.0, 1 - mean / self.sent) / min(WORKERS, os.cpu_count() or 1))
 
     @property
     def is_calm(self) -> bool:
@@ -86,7 +92,7 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
             low, every = (max(1, round(share * before)) for share in (BEFORE, load))
             ran = stand.rig.onbeat(surging(low, scene_s, Surge(every - low, event_s), seed=number + 1), wish)
             after = carried_now(stand)
-            rounds[name].append(Round(ran, before, after, from_s))
+            rounds[name].append(Round(ran, before, after, from_s, every))
             before = after
     told = {name: _told(each) for name, each in rounds.items() if each}
     trials = {name: [one.ran for one in each] for name, each in told.items()}

@@ -26,8 +26,10 @@ must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
 
-_QUEUE_NOW = 0.3
-"""Standing queue as a share of the slack: with less, and nothing missed in the latest look, what was late is over."""
+_QUEUE_SOON, _AHEAD_S = 0.55, 1.0
+"""Standing queue as a share of the slack, as it will be in so many seconds at today's excess: with less, and nothing
+missed in the latest look, what is late may pass: a machine that is a little slower for a second makes nobody late.
+"""
 
 _RELIEF, _RELIEF_S = 1.1, 1.0
 """A load of up to so many times the capacity may fit once what was just given up has had so many seconds to tell.
@@ -124,7 +126,7 @@ class StreamsKnob:
         """More of the suspended streams, when those served are on time and there is room."""
         streams = view.seen.load.streams
         if self._is_draining and not view.is_late and (view.queue or 0.0) < _DRAINED:
-            kept = min(math.floor(min(_KEEP_LOAD, _on_time_load(view)) * fitting), streams)
+            kept = min(math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting), streams)
             if kept > admitted:
                 sentence = f"what waited is done and {fitting:.4g} streams could be carried: {kept} are served"
                 return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
@@ -148,7 +150,12 @@ def _is_late_now(view: View, load: float) -> bool:
     if view.seen.load.on_time < view.seen.load.chunks:
         return True
     may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
-    return (view.queue or 0.0) >= _QUEUE_NOW and not may_help
+    return _queue_soon(view, load) >= _QUEUE_SOON and not may_help
+
+
+def _queue_soon(view: View, load: float) -> float:
+    """The standing queue a little later, as a share of the slack: what is more than carried waits as well."""
+    return (view.queue or 0.0) + max(0.0, load - 1) * _AHEAD_S / view.target_s
 
 
 def _drain(view: View) -> float:

@@ -112,7 +112,7 @@ def test_while_a_queue_drains_fewer_are_served_and_they_come_back_when_it_is_gon
     made = looks(waited, load(60, queue_s=0.25), from_s=4.0, until_s=4.5)
     assert waited.plan.max_streams == drained
     made = looks(waited, load(60), from_s=4.5, until_s=5.0)
-    assert waited.plan.max_streams == kept
+    assert kept <= waited.plan.max_streams <= 1.05 * kept
     (sentence,) = [move.sentence for decision in made for move in decision.moves if move.knob is Knob.STREAMS]
     assert "what waited is done" in sentence
 
