@@ -12,7 +12,7 @@ from modules.tuning.view import Turn, View
 _KEEP_LOAD = 0.93
 """Most of the capacity that is filled when streams are suspended."""
 
-_FULL_LOAD = 0.95
+_FULL_LOAD = 0.94
 """Most of the capacity up to which suspended streams are let back, one probe at a time."""
 
 _WAITS = 0.055
@@ -26,7 +26,7 @@ must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
 
-_QUEUE_SOON, _AHEAD_S = 0.55, 1.0
+_QUEUE_SOON, _AHEAD_S = 0.65, 1.0
 """Standing queue as a share of the slack, as it will be in so many seconds at today's excess: with less, and nothing
 missed in the latest look, what is late may pass: a machine that is a little slower for a second makes nobody late.
 """
