@@ -265,11 +265,13 @@ def test_the_plain_call_transcribes_a_file(tmp_path: Path) -> None:
     assert result.duration_s == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("is_beside_a_stream", "in_hand"), [(False, 8), (True, 1)])
-async def test_more_recordings_are_in_hand_where_only_speech_is_looked_for_and_no_stream_is_open(
-    *, is_beside_a_stream: bool, in_hand: int
+@pytest.mark.parametrize(
+    ("is_beside_a_stream", "max_memory_mb", "in_hand"), [(False, 512, 8), (True, 512, 8), (True, 64, 1)]
+)
+async def test_more_recordings_are_in_hand_where_only_speech_is_looked_for_and_there_is_room(
+    *, is_beside_a_stream: bool, max_memory_mb: int, in_hand: int
 ) -> None:
-    """They share the detector's calls; beside live streams, which need the memory, each worker has one."""
+    """They share the detector's calls; beside live streams, where memory is short, each worker has one."""
     taken: list[int] = []
     recording = io.BytesIO()
     soundfile.write(recording, ramp(6.0).samples, 16_000, format="WAV")
@@ -280,7 +282,9 @@ async def test_more_recordings_are_in_hand_where_only_speech_is_looked_for_and_n
             yield recording.getvalue()
 
     async with (
-        AsyncAudioProcessor(BatchProcessingConfig(asr="none", workers=1, learn=False)) as processor,
+        AsyncAudioProcessor(
+            BatchProcessingConfig(asr="none", workers=1, learn=False, max_memory_mb=max_memory_mb)
+        ) as processor,
         AsyncExitStack() as streams,
     ):
         if is_beside_a_stream:
