@@ -85,13 +85,10 @@ def test_after_a_burst_all_is_on_time_again(name: str, seeds: range) -> None:
 @seeds
 @pytest.mark.parametrize("load", [1.2, 1.5, 2.0])
 def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, seeds: range, load: float) -> None:
-    """Goodput at least 0.90 of capacity, as many healthy streams of a clairvoyant's, and p99 of answers in 300 ms.
-
-    Where costs drift, 0.88 as many healthy streams are left of 1.2 times the load.
-    """
+    """Goodput at least 0.90 of capacity, as many healthy streams of a clairvoyant's, and p99 of answers in 300 ms."""
     found = scenes.served(bench(name), runs(scenes.overload, name, seeds, load=load))
     assert found.goodput >= 0.90
-    assert found.healthy >= (0.88 if name == DRIFTING else 0.90)
+    assert found.healthy >= 0.90
     assert found.p99_s <= TARGET_S
 
 
@@ -100,12 +97,12 @@ def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, see
 def test_a_noisy_neighbour_is_lived_with(name: str, seeds: range) -> None:
     """Half of one core taken: on time within 2 s, and afterwards batch and chunk length are as without it.
 
-    Of 19 seeds in 20 at least. Where costs drift that is so of no more than three in five: the chunk length follows.
+    Of 19 seeds in 20 at least.
     """
     outcomes, calm = runs(scenes.neighbour, name, seeds), runs(scenes.neighbour, name, seeds, is_calm=True)
     assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
-    assert scenes.returned(outcomes, calm) >= (0.6 if name == DRIFTING else BACK) * len(outcomes)
+    assert scenes.returned(outcomes, calm) >= BACK * len(outcomes)
 
 
 @profiles
@@ -113,14 +110,13 @@ def test_a_noisy_neighbour_is_lived_with(name: str, seeds: range) -> None:
 def test_a_model_that_becomes_twice_as_slow_is_lived_with(name: str, seeds: range) -> None:
     """For 8 s: on time within 2 s, after it too, and batch and chunk length as without it.
 
-    Overhead-bound it is not: with calls that then take 0.1 to 0.2 s few are seen, one seed of five suspends a fifth of
-    its streams meanwhile and is late in taking them back. The plan is back as above, where costs drift in 7 of 10.
+    Overhead-bound, of five seeds: with calls that then take 0.1 to 0.2 s few are seen, and in two seeds of twenty a
+    fifth of the streams is suspended meanwhile, because calls of two seem to take too long. The plan is back as above.
     """
     outcomes, calm = runs(scenes.slow_model, name, seeds), runs(scenes.slow_model, name, seeds, is_calm=True)
-    if name != OVERHEAD:
-        assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
+    assert scenes.recovered_s(outcomes[: len(SOME)] if name == OVERHEAD else outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
-    assert scenes.returned(outcomes, calm) >= (0.7 if name == DRIFTING else BACK) * len(outcomes)
+    assert scenes.returned(outcomes, calm) >= BACK * len(outcomes)
 
 
 @profiles
@@ -138,12 +134,11 @@ def test_sizing_follows_a_quota(name: str, seeds: range) -> None:
 def test_under_a_constant_load_little_is_turned(name: str, seeds: range) -> None:
     """At most one change of direction of each knob in 10 s, and a knee that varies by less than 10 % on average.
 
-    Where costs drift from 0.75 to 1.25 within 10 s three changes of direction, and the knee follows the costs.
+    Where costs drift from 0.75 to 1.25 within 10 s two changes of direction, in two seeds of twenty.
     """
     outcomes = runs(scenes.constant, name, seeds)
-    assert scenes.most_reversals(outcomes) <= (3 if name == DRIFTING else 1)
-    if name != DRIFTING:
-        assert sum(outcome.knee_variation(from_s=10.0) for outcome in outcomes) / len(outcomes) < 0.10
+    assert scenes.most_reversals(outcomes) <= (2 if name == DRIFTING else 1)
+    assert sum(outcome.knee_variation(from_s=10.0) for outcome in outcomes) / len(outcomes) < 0.10
 
 
 @pytest.mark.parametrize("scene", [scenes.step, scenes.slow_model, scenes.neighbour])
