@@ -12,7 +12,7 @@ from modules.tuning.view import Turn, View
 _KEEP_LOAD = 0.93
 """Most of the capacity that is filled when streams are suspended."""
 
-_FULL_LOAD = 0.94
+_FULL_LOAD = 0.95
 """Most of the capacity up to which suspended streams are let back, one probe at a time."""
 
 _WAITS = 0.055
@@ -45,7 +45,7 @@ _SURELY_OVER = 1.03
 chunks for a while to tell.
 """
 
-_DRAIN_S, _MOST_DRAIN = 1.0, 0.4
+_DRAIN_S, _MOST_DRAIN = 1.0, 0.1
 """For what waits to be gone so soon, fewer streams are served at first, by at most that share of the capacity.
 
 At a load of 0.93 a queue of a fifth of a second takes three seconds to go, and until then whatever disturbs the machine
