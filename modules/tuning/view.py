@@ -17,6 +17,9 @@ MIN_GAIN, GAIN_LONGER = 1.03, 1.06
 FULL = 0.92
 """Share of a capacity that is as good as all of it: what is known of it may be off by as much as is left."""
 
+_LITTLE_SHORT = 1.1
+"""Load up to which a length that carries a little more may be what is missing; under overload it is not."""
+
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 
@@ -78,7 +81,7 @@ class View:
         growths = {length_s: self._growth(now, length_s) for length_s in longer}
         gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
         strongest_s = max(self.capacity_s(cost) for cost in self.seen.lengths)
-        is_short = self.is_late and (self.wanted_s or 0.0) > FULL * strongest_s
+        is_short = self.is_late and FULL < (self.wanted_s or 0.0) / strongest_s <= _LITTLE_SHORT
         least = (MIN_GAIN if is_short else GAIN_LONGER) * strongest_s / self.capacity_s(now)
         likely = [
             length_s
