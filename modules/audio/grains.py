@@ -35,6 +35,8 @@ class GrainCutter(Generic[Sample]):
 
     def push(self, samples: NDArray[Sample]) -> list[NDArray[Sample]]:
         """The grains that these mono samples, of shape (frames,), complete: often none."""
+        if not self._filled and samples.shape == self._pending.shape:  # as most chunks of live streams are
+            return [samples]
         return list(self._grains(samples))
 
     def rest(self) -> NDArray[Sample]:

@@ -34,7 +34,7 @@ missed in the latest look, what is late may pass: a machine that is a little slo
 _RELIEF, _RELIEF_S = 1.1, 1.0
 """A load of up to so many times the capacity may fit once what was just given up has had so many seconds to tell.
 
-Asking for partial results is a tenth of what recognising takes, or less.
+Partial results take a tenth of what recognising does, or less, with all that is done with them.
 """
 
 _STUBBORN_S = 6.0

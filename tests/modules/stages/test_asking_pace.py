@@ -29,7 +29,7 @@ def test_answers_that_cost_little_are_asked_for_after_every_feed() -> None:
 
 def test_a_feed_in_which_nothing_was_decoded_is_not_followed_by_a_question() -> None:
     """It was over at once, and what is being said is what it was."""
-    assert asked_after([4e-4, 4e-4, 7e-5, 4e-4], answer_s=3e-5) == [0, 1, 3]
+    assert asked_after([4e-4, 4e-4, 7e-5, 4e-4], answer_s=1.5e-5) == [0, 1, 3]
 
 
 def test_after_an_utterance_is_over_the_next_is_asked_about_at_once() -> None:
@@ -51,7 +51,7 @@ def test_nobody_waits_for_a_partial_longer_than_the_limit(feeds_s: list[float], 
 
 @given(TIMES_S, st.floats(1e-6, 0.01))
 def test_asking_takes_its_share_where_nobody_has_waited_long(feeds_s: list[float], answer_s: float) -> None:
-    """Each question but the first follows feeds that took ten times as long as the answer before it."""
+    """Each question but the first follows feeds that took twenty times as long as the answer before it."""
     asked = asked_after(feeds_s, answer_s)
     for before, then in itertools.pairwise(asked):
         between = feeds_s[before + 1 : then + 1]
