@@ -87,7 +87,7 @@ def test_after_a_burst_all_is_on_time_again(name: str, seeds: range) -> None:
 def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, seeds: range, load: float) -> None:
     """Goodput at least 0.90 of capacity, as many healthy streams of a clairvoyant's, and p99 of answers in 300 ms.
 
-    Of five seeds with a cliff 0.85 as many are healthy at twice the load: one of them tries chunks beyond it for three seconds.
+    Of five seeds with a cliff 0.85 as many are healthy at twice the load: one tries chunks beyond it for three seconds.
     """
     found = scenes.served(bench(name), runs(scenes.overload, name, seeds, load=load))
     assert found.goodput >= 0.90
