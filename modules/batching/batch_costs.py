@@ -20,6 +20,7 @@ _TELLING_CALLS = (MIN_CALLS, 2 * MIN_CALLS, 4 * MIN_CALLS)  # of a class: when m
 _RELEARN_CALLS = 24
 _LEVEL_ERROR = 0.015  # of the level, by the scatter of single calls
 _MAX_GAIN = 1 / 16  # of what one call says of the level
+_LEAST_SCATTER = 0.001  # calls that always take the same, as by a virtual clock, are taken to scatter this much
 _ODD_SCATTERS = 4.0  # a call further off says no more
 _MAX_STEP = math.log(4.0)
 _LATE_SCATTERS = 1.645  # of a normal distribution 95 of 100 stay within so many
@@ -205,8 +206,9 @@ class BatchCosts:
 
         By less the more calls scatter, and the less is known of the class; a single odd call moves it hardly at all.
         """
-        off = known.surprise(time_s, most=_ODD_SCATTERS * self.scatter)
-        gain = min(_MAX_GAIN, 2 * (_LEVEL_ERROR / self.scatter) ** 2)
+        scatter = max(_LEAST_SCATTER, self.scatter)
+        off = known.surprise(time_s, most=_ODD_SCATTERS * scatter)
+        gain = min(_MAX_GAIN, 2 * (_LEVEL_ERROR / scatter) ** 2)
         self._of_model.log += gain * off * known.told / (known.told + _LINE_CALLS)
 
     def _shift(self, since: int) -> None:

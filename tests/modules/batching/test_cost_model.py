@@ -36,6 +36,15 @@ def affine(fixed_s: float, each_s: float) -> Callable[[int], float]:
     return lambda batch: fixed_s + each_s * batch
 
 
+def test_calls_that_always_take_the_same_are_learnt_of_for_ever() -> None:
+    """As with a virtual clock: that nothing scatters is no number to divide by, and a later drift is still seen."""
+    model = CostModel()
+    for number in range(40_000):
+        own_s = 0.01 if number < 30_000 else 0.011
+        model.observe(KEY, batch=1, service_s=own_s, cpu_s=own_s)
+    assert model.share_s(KEY) == pytest.approx(0.011, rel=0.01)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.floats(0.0005, 0.02), st.floats(0.0005, 0.01), st.integers(0, 1000))
 def test_calls_as_large_as_the_knee_are_nearly_the_best(fixed_s: float, each_s: float, seed: int) -> None:
