@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import vosk
 
-RATE_HZ = 16_000
 AT_S = (2, 4, 8, 16)
 """Seconds after which it is said what asking takes."""
 
@@ -35,7 +34,7 @@ def asking_shares(
             fed_s += between_s - before_s
             asked_s += time.perf_counter() - between_s
         if (at_s := round((tick + 1) * chunk_s, 6)) in AT_S:
-            shares[round(at_s)] = asked_s / fed_s
+            shares[int(at_s)] = asked_s / fed_s
         if time.perf_counter() - begun_s > _ENOUGH_S:
             break
     return shares

@@ -131,7 +131,7 @@ class BatchCosts:
 
         The latest of a few calls says little of that: so much is it their mean with the scatter of all calls above it.
         """
-        if self.line is None:
+        if self._line is None:
             return None
         known, above = self.classes.get(number), math.exp(_LATE_SCATTERS * self.scatter)
         if known is None or known.calls < MIN_CALLS:

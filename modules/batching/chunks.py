@@ -67,11 +67,10 @@ class HopSizer:
         assert calls >= 1, calls
         cost_s = service_s / calls
         self._cost_s = cost_s if self._cost_s is None else self._cost_s + _NEW_SHARE * (cost_s - self._cost_s)
+        right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
+        if not self._calls <= right <= self._calls * _WORTH_GROWING:
+            self._calls = right
 
     def calls(self) -> int:
         """How many calls the next hop may have; one before anything is known. A few more are not worth a new plan."""
-        if self._cost_s is not None:
-            right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
-            if not self._calls <= right <= self._calls * _WORTH_GROWING:
-                self._calls = right
         return self._calls
