@@ -140,6 +140,18 @@ class BatchCosts:
         own_s = known.late_s
         return own_s + weight * (self.mean_s(number) * above - own_s)
 
+    def hoped_s(self, number: int) -> float | None:
+        """As `late_s`, at best: while calls of one size are all that is known, nearly all that they cost may be fixed.
+
+        To be tried by: the prior's half would keep a machine whose calls take long from ever learning otherwise.
+        """
+        explored = self.explored()
+        if len(explored) != 1 or number in explored:
+            return self.late_s(number)
+        size, mean_s = SIZES[explored[0]], self.classes[explored[0]].mean_s
+        line = Line.through([(size, mean_s, 1)], fixed_s=mean_s)
+        return line(SIZES[number]) * math.exp(_LATE_SCATTERS * self.scatter)
+
     def _line_s(self, number: int) -> float:
         """Expected seconds of a call of a class with few or no calls: from the nearest known one along the line."""
         line, nearest = self._line, self._nearest(number)

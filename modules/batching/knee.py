@@ -121,8 +121,8 @@ class KneeFinder:
         if self._is_relearning or self._number not in explored:
             return None
         top, above = explored[-1], [number for number in explored if number > self._number]
-        if above and not self._is_sure(above[0], costs):
-            return above[0] if self._may_be_allowed(above[0], costs, limits) else None
+        if above and not self._is_sure(above[0], costs) and self._may_be_allowed(above[0], costs, limits):
+            return above[0]
         rates = self._rates(costs, limits)
         if top in rates and rates[top] >= max(rates.values()) / _WORSE and self._should_pay(top, costs):
             number = top + (2 if top else 1)
@@ -153,7 +153,9 @@ class KneeFinder:
         return rate * (1 + doubt) < knee_rate / KNEE_SHARE
 
     def _may_try(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
-        return number < len(SIZES) and SIZES[number] <= limits.max_batch and self._is_allowed(number, costs, limits)
+        if number >= len(SIZES) or SIZES[number] > limits.max_batch:
+            return False
+        return (costs.hoped_s(number) or 0.0) <= limits.max_service_s
 
     def _may_be_allowed(self, number: int, costs: BatchCosts, limits: CallLimits) -> bool:
         """Whether calls of a class of which few were seen may yet turn out to keep within the limits."""

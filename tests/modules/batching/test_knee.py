@@ -91,6 +91,23 @@ def test_a_size_that_turns_out_to_take_too_long_is_tried_no_more() -> None:
     assert finder.cap == 4
 
 
+def test_calls_of_two_are_tried_where_one_takes_long_already() -> None:
+    """Nobody knows yet how much of it is fixed: they are not thought to take half as long again."""
+    finder, _, _ = found(lambda batch: 0.150 + 0.036 * batch, limits=CostLimits(max_batch=64, max_service_s=0.26))
+    assert finder.knee == 2
+
+
+def test_a_size_that_was_skipped_is_tried_once_the_larger_one_takes_too_long() -> None:
+    """However few calls of the larger one there were, and however well they may pay: no more of them will come."""
+    costs, finder, limits = BatchCosts(), KneeFinder(), CostLimits(max_batch=64, max_service_s=0.15)
+    for batch, calls in ((1, 8), (2, 8), (4, 20), (8, 6)):
+        for _ in range(calls):
+            costs.observe(batch, 0.041 + 0.015 * batch)
+    finder.begin_at(class_of(4), costs, limits)
+    assert finder.knee == 4
+    assert finder.cap == 6
+
+
 def test_one_odd_call_of_a_size_does_not_say_that_it_takes_too_long() -> None:
     """With so few of them, similar calls tell what such a call costs."""
     level = Level()
