@@ -71,17 +71,18 @@ class View:
         The shortest that should carry what is wanted, else the longest; none that should carry no more than what is
         known, and only a little more is enough once chunks are late for want of it. What it should carry is told by
         the line through the two longest known; while one is all, a chunk's cost is taken to grow with the root of its
-        length, half way between staying as it is and growing in proportion.
+        length, half way between staying as it is and growing in proportion. It is so too, at best, once chunks are late
+        for want of a little: what was learnt of two lengths at two times draws no line while costs drift.
         """
         now = self.cost(self.plan.chunk_s)
         longest = max(self.seen.lengths, key=lambda cost: cost.chunk_s, default=None)
         if now is None or longest is None or not (longest is now or self.is_useful(longest)):
             return None
         longer = [length_s for length_s in self.lengths_s if length_s > longest.chunk_s]
-        growths = {length_s: self._growth(now, length_s) for length_s in longer}
-        gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
         strongest_s = max(self.capacity_s(cost) for cost in self.seen.lengths)
         is_short = self.is_late and FULL < (self.wanted_s or 0.0) / strongest_s <= _LITTLE_SHORT
+        growths = {length_s: self._growth(now, length_s, is_hoped=is_short) for length_s in longer}
+        gains = {length_s: length_s / now.chunk_s / growth for length_s, growth in growths.items()}
         least = (MIN_GAIN if is_short else GAIN_LONGER) * strongest_s / self.capacity_s(now)
         likely = [
             length_s
@@ -116,13 +117,16 @@ class View:
         slack = _SLACK if cost.chunk_s == self.plan.chunk_s else 1.0
         return cost.call_s <= slack * self._max_call_s(cost.chunk_s)
 
-    def _growth(self, now: LengthCost, length_s: float) -> float:
-        """How many times as much as one of now a chunk of that length is likely to cost a worker."""
-        if len(self.seen.lengths) == 1:
-            return math.sqrt(length_s / now.chunk_s)
-        before, last = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)[-2:]
+    def _growth(self, now: LengthCost, length_s: float, *, is_hoped: bool) -> float:
+        """How many times as much as one of now a chunk of that length is likely to cost a worker, or at best."""
+        *_, last = lengths = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)
+        by_root_s = last.busy_s * math.sqrt(length_s / last.chunk_s)
+        if len(lengths) == 1:
+            return by_root_s / now.busy_s
+        before = lengths[-2]
         slope = max(0.0, (last.busy_s - before.busy_s) / (last.chunk_s - before.chunk_s))
-        return (last.busy_s + slope * (length_s - last.chunk_s)) / now.busy_s
+        by_line_s = last.busy_s + slope * (length_s - last.chunk_s)
+        return (min(by_root_s, by_line_s) if is_hoped else by_line_s) / now.busy_s
 
     def _max_call_s(self, chunk_s: float) -> float:
         return CostLimits.of(self.target_s, workers=self.plan.workers).for_period(chunk_s).max_service_s

@@ -61,3 +61,10 @@ def test_one_that_carries_a_little_more_is_followed_by_one_that_should_carry_eno
     """What is tried next is told by the line through what is known."""
     went = lengths_used({0.2: 0.0225, 0.4: 0.040, 0.8: 0.075})
     assert [length_s for _, length_s in went][:2] == [0.4, 0.8]
+
+
+def test_while_chunks_are_late_for_want_of_a_little_the_longest_is_tried_before_streams_are_suspended() -> None:
+    """What is known of two lengths was learnt at two times: while costs rise, the longer one seems to gain nothing."""
+    costs = {0.2: 0.0215, 0.4: 0.042, 0.8: 0.06}
+    assert [length_s for _, length_s in lengths_used(costs, late=15)][:2] == [0.4, 0.8]
+    assert 0.8 not in [length_s for _, length_s in lengths_used(costs)]
