@@ -13,6 +13,9 @@ from modules.batching.size_class import SIZES, class_of
 KNEE_SHARE = 0.97
 """Share of the best throughput that the knee reaches."""
 
+LIMIT_SLACK = 1.1
+"""By so much calls of a size in use may exceed the limit: noise must not move the knee."""
+
 _STAY_SHARE, _DOWN_SHARE = 0.97, 1.02  # hysteresis: the knee grows below the one, shrinks where less gives the other
 _WORTH_TRYING = 1.02  # expected gain of doubling
 _WORSE = 1.03  # a size this much below the best is past it
@@ -20,7 +23,6 @@ _SURE_CALLS = 4 * MIN_CALLS
 _CHECKED_ONE_IN = 64  # calls that go into checking a size which nearly pays
 _RETRY_CALLS = 4096  # after which what was found worse is tried again: a model may have changed slowly
 _DOUBT_SCATTERS = 3  # by so many the mean of a few calls may be off
-_LIMIT_SLACK = 1.1  # a size in use may exceed the limit by this: noise must not move the knee
 
 
 class CallLimits(Protocol):
@@ -166,6 +168,6 @@ class KneeFinder:
         """Whether calls of that class keep within the limits; a batch of one always does."""
         if number == 0:
             return True
-        slack = _LIMIT_SLACK if number == self._number else 1.0
+        slack = LIMIT_SLACK if number == self._number else 1.0
         late_s = costs.late_s(number)
         return late_s is None or late_s <= slack * limits.max_service_s

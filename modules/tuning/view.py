@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from modules.batching.cost_model import CostLimits
+from modules.batching.knee import LIMIT_SLACK
 from modules.batching.live_chunks import LengthCost
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Move, Observation, Plan
@@ -114,7 +115,7 @@ class View:
 
     def is_useful(self, cost: LengthCost) -> bool:
         """Whether the deadline allows chunks of that length."""
-        slack = _SLACK if cost.chunk_s == self.plan.chunk_s else 1.0
+        slack = _SLACK if cost.chunk_s == self.plan.chunk_s else LIMIT_SLACK
         return cost.call_s <= slack * self._max_call_s(cost.chunk_s)
 
     def _growth(self, now: LengthCost, length_s: float, *, is_hoped: bool) -> float:

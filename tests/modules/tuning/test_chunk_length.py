@@ -68,3 +68,18 @@ def test_while_chunks_are_late_for_want_of_a_little_the_longest_is_tried_before_
     costs = {0.2: 0.0215, 0.4: 0.042, 0.8: 0.06}
     assert [length_s for _, length_s in lengths_used(costs, late=15)][:2] == [0.4, 0.8]
     assert 0.8 not in [length_s for _, length_s in lengths_used(costs)]
+
+
+@pytest.mark.parametrize(("call_s", "lengths_s"), [(0.140, [0.2]), (0.155, [])])
+def test_shorter_chunks_are_gone_back_to_though_their_calls_seem_a_little_too_long(
+    call_s: float, lengths_s: list[float]
+) -> None:
+    """As little as calls of a size in use may be: with 0.2 s of audio in each chunk two workers' may take 0.133 s."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.4, 2, 100))
+    costs = (LengthCost(0.2, 0.006, 0.006, call_s), LengthCost(0.4, 0.01, 0.01, 0.1))
+    seen = LoadSeen(STREAMS, STREAMS, float(STREAMS), 500, 500, 0.0)
+    went = []
+    for number in range(80):
+        made = governor.decide(Observation(number * LOOK_S, seen, ResourcesSeen(cpus=2.0), costs))
+        went += [move.after for move in made.moves if move.knob is Knob.CHUNK]
+    assert went == lengths_s
