@@ -270,7 +270,7 @@ class _Run:
         if self._is_frozen:
             return
         steps = round(self._scenario.limits.lengths_s[-1] / PIECE_S)
-        keys = [_FOLDER_KEY, *(_key(PIECE_S * (step + 1)) for step in range(steps))]
+        keys = [_key(PIECE_S * (step + 1)) for step in range(steps)]  # folder calls are of one recording
         caps: dict[Hashable, int] = {key: static.cap if static else model.cap(key) for key in keys}
         expected_s: dict[Hashable, float] = {
             key: self._static_s(key, static) if static else model.expected_s(key) for key in keys
