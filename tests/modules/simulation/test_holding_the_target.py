@@ -98,27 +98,19 @@ def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, see
 @profiles
 @seeds
 def test_a_noisy_neighbour_is_lived_with(name: str, seeds: range) -> None:
-    """Half of one core taken: on time within 2 s, and afterwards batch and chunk length are as without it.
-
-    Of 19 seeds in 20 at least; of 16 with mixed costs, where the load is then at the edge of what the shorter chunks
-    that it began with have plenty of room for.
-    """
+    """Half of one core taken: on time within 2 s, and afterwards batch and chunk length are as without it."""
     outcomes, calm = runs(scenes.neighbour, name, seeds), runs(scenes.neighbour, name, seeds, is_calm=True)
     assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
-    assert scenes.returned(outcomes, calm) >= (0.8 if name == MIXED else BACK) * len(outcomes)
+    assert scenes.returned(outcomes, calm) >= BACK * len(outcomes)
 
 
 @profiles
 @seeds
 def test_a_model_that_becomes_twice_as_slow_is_lived_with(name: str, seeds: range) -> None:
-    """For 8 s: on time within 2 s, after it too, and batch and chunk length as without it.
-
-    Overhead-bound, of five seeds: with calls that then take 0.1 to 0.2 s few are seen, and in two seeds of twenty a
-    fifth of the streams is suspended meanwhile, because calls of two seem to take too long. The plan is back as above.
-    """
+    """For 8 s: on time within 2 s, after it too, and batch and chunk length as without it."""
     outcomes, calm = runs(scenes.slow_model, name, seeds), runs(scenes.slow_model, name, seeds, is_calm=True)
-    assert scenes.recovered_s(outcomes[: len(SOME)] if name == OVERHEAD else outcomes, EVENT_S) <= 2.0
+    assert scenes.recovered_s(outcomes, EVENT_S) <= 2.0
     assert scenes.collapsed(outcomes) == 0
     assert scenes.returned(outcomes, calm) >= BACK * len(outcomes)
 
@@ -136,12 +128,9 @@ def test_sizing_follows_a_quota(name: str, seeds: range) -> None:
 @profiles
 @seeds
 def test_under_a_constant_load_little_is_turned(name: str, seeds: range) -> None:
-    """At most one change of direction of each knob in 10 s, and a knee that varies by less than 10 % on average.
-
-    Where costs drift from 0.75 to 1.25 within 10 s two changes of direction, in two seeds of twenty.
-    """
+    """At most one change of direction of each knob in 10 s, and a knee that varies by less than 10 % on average."""
     outcomes = runs(scenes.constant, name, seeds)
-    assert scenes.most_reversals(outcomes) <= (2 if name == DRIFTING else 1)
+    assert scenes.most_reversals(outcomes) <= 1
     assert sum(outcome.knee_variation(from_s=10.0) for outcome in outcomes) / len(outcomes) < 0.10
 
 
@@ -171,10 +160,10 @@ def test_a_frozen_governor_is_held_back_by_a_quota() -> None:
 @profiles
 @seeds
 def test_folder_work_takes_what_is_idle_and_costs_no_stream_anything(name: str, seeds: range) -> None:
-    """No piece more is late beside it than without, and at least 0.85 of what is idle is used; 0.84 with flat costs."""
+    """No piece more is late beside it than without, and at least 0.90 of what is idle is used."""
     found = [scenes.folder_beside(bench(name), seed) for seed in seeds]
     assert max(each.added_misses for each in found) == 0.0
-    assert min(each.idle_used for each in found) >= (0.84 if name == FLAT else 0.85)
+    assert min(each.idle_used for each in found) >= 0.90
 
 
 def test_streams_are_found_by_doubling_and_bisecting() -> None:
