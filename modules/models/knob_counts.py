@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modules.errors import ModelError
+from modules.memory.heap import give_back_free_memory
 from modules.models.graph_bytes import Node, Port, model_bytes
 from modules.models.onnx import OnnxModel
 from modules.models.onnx_file import read_summary
@@ -101,11 +102,9 @@ class KnobCounts:
     def _grown_mib(self, line: str, model: OnnxModel, inputs: Sequence[NDArray[Any]]) -> float | None:
         """By how much a line of the process's status grows in the calls after the first."""
         model.run({"x": inputs[0]})
-        gc.collect()
         before = _status_mib(line)
         for given in inputs[1:]:
             model.run({"x": given})
-        gc.collect()
         now = _status_mib(line)
         return None if before is None or now is None else round(now - before, 1)
 
@@ -172,7 +171,13 @@ def _threads() -> float | None:
 
 
 def _status_mib(line: str) -> float | None:
-    """A line of this process's status, in MiB; `None` where the system does not say."""
+    """A line of this process's status, in MiB; `None` where the system does not say.
+
+    What earlier sessions left with the allocator goes back first: it would hand that out again, or give it back between
+    two counts.
+    """
+    gc.collect()
+    give_back_free_memory()
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
