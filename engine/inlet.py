@@ -38,6 +38,11 @@ class Inlet:
         return self._intake.frames
 
     @property
+    def waiting_s(self) -> float:
+        """The same in seconds."""
+        return self.waiting_frames / self._options.sample_rate
+
+    @property
     def pushed_s(self) -> float:
         """Where the next frame will stand in the stream, in seconds."""
         return self.pushed_frames / self._options.sample_rate
@@ -87,7 +92,8 @@ class Inlet:
 
     def take(self, audio: AudioBuffer, available_s: float) -> list[Dropped]:
         """Take audio in; where there is no room, what the policy says: what was dropped for it, or `Overloaded`."""
-        over = audio.frames - self.room
+        room = self.room
+        over = audio.frames - room
         if over <= 0:
             self._push(audio, available_s)
             return []
@@ -96,7 +102,8 @@ class Inlet:
         if self._options.overload == "drop_oldest" and not (self.is_suspended or self.is_shut):
             self._push(audio, available_s)
             return self._drop_oldest(over)
-        self._push(audio.cut(0, self.room), available_s)
+        if room:
+            self._push(audio.cut(0, room), available_s)
         newest = Dropped(self.pushed_s, over)
         self.pushed_frames += over
         return [self._counted(newest)]
@@ -124,10 +131,9 @@ class Inlet:
 
     def overloaded(self) -> Overloaded:
         """Why samples are refused."""
-        rate = self._options.sample_rate
-        waiting_s, chunk_s = self._intake.frames / rate, self._chunk_frames / rate
+        chunk_s = self._chunk_frames / self._options.sample_rate
         why = "the stream is suspended: others need the machine" if self.is_suspended else "there is no room for more"
-        return Overloaded(f"{waiting_s:.1f} s of this stream wait already, {why}", retry_after_s=chunk_s)
+        return Overloaded(f"{self.waiting_s:.1f} s of this stream wait already, {why}", retry_after_s=chunk_s)
 
     def gave_up(self, chunk: Chunk) -> Dropped:
         """Count a chunk that was given out and could not be on time."""

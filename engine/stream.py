@@ -53,8 +53,7 @@ class LiveStream:
         self._broken: BaseException | None = None  # a defect of ours, or of workers: not a stage's failure
 
     def __repr__(self) -> str:
-        waiting_s = self._inlet.waiting_frames / self.options.sample_rate
-        return f"<LiveStream {self._state}, {waiting_s:.2f} s waiting, {len(self._outbox)} events unread>"
+        return f"<LiveStream {self._state}, {self._inlet.waiting_s:.2f} s waiting, {len(self._outbox)} events unread>"
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -84,7 +83,7 @@ class LiveStream:
 
     def use_chunks_of(self, chunk_s: float, *, number: int) -> None:
         """Cut chunks of `chunk_s` seconds from now on, unless the options fix it; `number` is the stream's own."""
-        begins_s = self._row.clock() - self._inlet.waiting_frames / self.options.sample_rate
+        begins_s = self._row.clock() - self._inlet.waiting_s
         self._inlet.use_chunks_of(chunk_s, ChunkPlace(number, begins_s))
         self._taken.tell()  # there may be room for more now
         self._advance()
@@ -106,6 +105,7 @@ class LiveStream:
     def resume(self) -> None:
         """Go on after `suspend`."""
         self._inlet.is_suspended = False
+        self._outbox.wake()  # what was dropped since its reader was told last
         self._advance()
 
     async def push(self, samples: Any, *, available_s: float | None = None) -> None:  # noqa: ANN401 - any array
@@ -262,7 +262,8 @@ class LiveStream:
     def _dropped(self, stretches: Iterable[Dropped]) -> None:
         for dropped in stretches:
             self._tally.dropped(is_served=not self._inlet.is_suspended)
-            self._outbox.put(events.dropped(dropped.start_s, dropped.frames, self.options.sample_rate))
+            event = events.dropped(dropped.start_s, dropped.frames, self.options.sample_rate)
+            self._outbox.put(event, seldom_at_s=self._row.clock() if self._inlet.is_suspended else None)
 
     def _checked(self, samples: Any) -> AudioBuffer:  # noqa: ANN401 - as in `push`
         self._require_open()

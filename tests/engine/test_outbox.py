@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from engine import outbox as outbox_module
 from engine.outbox import Outbox
 from modules.events import EventType, StreamEvent
-from tests.virtual_time import run_virtually
+from tests.virtual_time import now_s, run_virtually
 
 RATE_HZ = 1_000
 
@@ -129,5 +130,37 @@ def test_its_reader_is_woken_by_an_event_and_when_something_else_has_changed() -
             assert woken == [1]
             outbox.wake()
         assert woken == [1, 1]
+
+    run_virtually(main)
+
+
+def test_events_that_wake_seldom_are_read_with_the_next_that_wakes() -> None:
+    """The first of them wakes, and then one a second; each has its place among the others."""
+
+    async def main() -> None:
+        outbox = Outbox()
+        read: list[tuple[float, list[StreamEvent]]] = []
+
+        async def wait() -> None:
+            while len(read) < 4:
+                await outbox.changed()
+                read.append((now_s(), all_of(outbox)))
+
+        final = StreamEvent(EventType.FINAL, text="one")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.lowlevel.checkpoint()
+            for start in range(0, 400, 100):
+                outbox.put(drop(start, 100), seldom_at_s=now_s())
+                await anyio.sleep(0.5)
+            outbox.put(final)
+            await anyio.sleep(0.25)
+            outbox.put(drop(400, 50), seldom_at_s=now_s())
+        assert read == [
+            (0.0, [drop(0, 100)]),
+            (1.0, [drop(100, 200)]),
+            (2.0, [drop(300, 100), final]),
+            (2.25, [drop(400, 50)]),
+        ]
 
     run_virtually(main)

@@ -931,6 +931,47 @@ def test_a_chunk_that_no_worker_has_begun_is_given_up_with_its_stream(overload: 
     run_virtually(main)
 
 
+@pytest.mark.parametrize("overload", ["drop_oldest", "drop_newest"])
+@pytest.mark.parametrize("how", ["resumed", "ended", "closed"])
+def test_what_a_suspended_stream_drops_is_told_once_a_second(overload: OverloadPolicy, how: str) -> None:
+    """However small the pushes are; every sample is told, and the rest before what follows."""
+
+    async def main() -> None:
+        events: list[tuple[float, StreamEvent]] = []
+        async with (
+            make([Means()], SlowWorkers(1, max_s=0.0), overload=overload).stream as stream,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def read() -> None:
+                async for event in stream:
+                    events.append((now_s(), event))  # noqa: PERF401 - it is looked at before the end
+
+            tasks.start_soon(read)
+            stream.suspend()
+            for _ in range(185):
+                await stream.push(noise(30))
+                await anyio.sleep(0.03)
+            told = [(round(at_s, 2), event.samples) for at_s, event in events]
+            assert told == [(0.0, 30), *((round(1.02 * second, 2), 1_020) for second in range(1, 6))]
+            if how == "resumed":
+                stream.resume()
+                await anyio.sleep(0.01)
+                assert sum(event.samples for _, event in events) == 5_550
+                await stream.push(noise(CHUNK))
+            if how == "closed":
+                await stream.aclose()
+            else:
+                stream.end_input()
+        dropped = [event for _, event in events if event.type is EventType.DROPPED]
+        assert sum(event.samples for event in dropped) == 5_550 == stream.statistics.dropped_frames
+        assert [event.start_s for event in dropped[1:]] == pytest.approx([event.end_s for event in dropped[:-1]])
+        rest = {"resumed": ["final", "end"], "ended": ["end"], "closed": []}[how]
+        assert [event.type.value for _, event in events] == ["dropped"] * 7 + rest
+
+    run_virtually(main)
+
+
 def test_the_pusher_of_a_suspended_stream_goes_on_when_it_is_resumed() -> None:
     """With the policy `wait` it is held once the limit is reached, and no longer."""
 
