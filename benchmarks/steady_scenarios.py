@@ -196,9 +196,12 @@ def _promises(trials: list[Trial]) -> tuple[Figure, ...]:
     """Of Onbeat's own trials: nothing out of order or twice, and whether a p99 is shown."""
     outcomes = [trial.outcome for trial in trials]
     sent, misses = sum(one.sent for one in outcomes), sum(one.misses for one in outcomes)
-    lost = sum(one.lost for one in outcomes)
+    lost, dropped, unfinished = (
+        sum(counts) for counts in zip(*((one.lost, one.dropped, one.unfinished) for one in outcomes), strict=True)
+    )
+    why = f": {dropped} given up, {unfinished} not yet answered at the end, {lost - dropped - unfinished} passed over"
     return (
-        Figure("chunks lost", float(lost), better=Better.LOWER, note=f"of {sent}"),
+        Figure("chunks lost", float(lost), better=Better.LOWER, note=f"of {sent}{why if lost else ''}"),
         Figure("chunks out of order or twice", float(sum(one.disordered + one.doubled for one in outcomes)), most=0.0),
         Figure(
             "p99 within the target shown at 99 % confidence",

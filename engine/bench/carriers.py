@@ -37,6 +37,9 @@ class TimedStreams(SoundStreams):
         self._book = book
 
     def _said(self, stream: int, event: StreamEvent) -> None:
-        if event.type is EventType.FINAL:  # it answers the pieces whose last sample lies in it
-            first, last = (int(at_s / PIECE_S + _SLACK) for at_s in (event.start_s, event.end_s))
+        """A final answers the pieces whose last sample lies in it; those that lie in what was dropped are given up."""
+        first, last = (int(at_s / PIECE_S + _SLACK) for at_s in (event.start_s, event.end_s))
+        if event.type is EventType.FINAL:
             self._book.answered_chunk(stream, range(first, last), time.perf_counter())
+        elif event.type is EventType.DROPPED:
+            self._book.dropped(stream, range(first, last))

@@ -1,7 +1,8 @@
 """`PieceBook`: what became of every piece that was sent, by the clock of whoever sent it. Pure: it is told the times.
 
-A stream's pieces are to be answered once each and in order. What never is, is lost; an answer that comes after that to
-a later piece is out of order. Neither is "not counted".
+A stream's pieces are to be answered once each and in order. What never is, is lost: given up, passed over, or not yet
+answered when the book is looked at. An answer that comes after that to a later piece is out of order. None of these is
+"not counted".
 """
 
 import math
@@ -35,6 +36,8 @@ class Outcome:
 
     `healthy` of `streams` had 99 of 100 pieces on time. `lost` were never answered, `disordered` after a later one,
     `doubled` twice. Streams that were refused or suspended have lost what they sent; the others' latency is `served`.
+    Of those lost, `dropped` were said to be given up, and of `unfinished` nothing was heard, nor of any later piece of
+    their streams: they may be in a chunk that was not whole yet. The rest was passed over.
     """
 
     sent: int
@@ -46,6 +49,8 @@ class Outcome:
     healthy: int
     latency: HistogramSnapshot
     served: HistogramSnapshot
+    dropped: int = 0
+    unfinished: int = 0
 
     @property
     def on_time_share(self) -> float:
@@ -72,6 +77,7 @@ class PieceBook:
         self._answered: dict[int, dict[int, float]] = {}
         self._last: dict[int, int] = {}
         self._disordered: set[tuple[int, int]] = set()
+        self._dropped: dict[int, set[int]] = {}
         self._doubled = 0
 
     def sent(self, stream: int, number: int, due_s: float) -> None:
@@ -99,9 +105,14 @@ class PieceBook:
             for number in numbers:
                 self.answered(stream, number, self._due[stream][number] + late_s)
 
+    def dropped(self, stream: int, numbers: range) -> None:
+        """It was said that these pieces are given up."""
+        self._dropped.setdefault(stream, set()).update(numbers)
+
     def outcome(self, *, from_s: float, until_s: float) -> Outcome:
         """What became of the pieces due between these instants."""
         latency, served = LatencyHistogram(), LatencyHistogram()
+        dropped, unfinished = self._lost(from_s, until_s)
         sent = on_time = healthy = streams = 0
         for each in self._by_stream(from_s, until_s):
             streams += 1
@@ -123,7 +134,21 @@ class PieceBook:
             healthy=healthy,
             latency=latency.snapshot(),
             served=served.snapshot(),
+            dropped=dropped,
+            unfinished=unfinished,
         )
+
+    def _lost(self, from_s: float, until_s: float) -> tuple[int, int]:
+        """How many of these pieces were given up, and of how many nothing was heard, nor of any after them."""
+        dropped = unfinished = 0
+        for stream, dues in self._due.items():
+            given_up = self._dropped.get(stream, set())
+            last = max(self._last.get(stream, -1), max(given_up, default=-1))
+            answered = self._answered.get(stream, {})
+            lost = [number for number, due_s in dues.items() if from_s <= due_s < until_s and number not in answered]
+            dropped += sum(number in given_up for number in lost)
+            unfinished += sum(number > last for number in lost)
+        return dropped, unfinished
 
     def moments(self, *, from_s: float, until_s: float, period_s: float = 0.5) -> list[Moment]:
         """The same by when pieces were due, in whole periods."""

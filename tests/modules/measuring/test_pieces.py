@@ -38,6 +38,17 @@ def test_a_lost_piece_is_seen() -> None:
     assert (found.lost, found.misses, found.disordered) == (1, 1, 0)
 
 
+def test_what_is_lost_is_given_up_or_unfinished_or_passed_over() -> None:
+    """By what was said of it, or else of later pieces of its stream; what was said too late is none of it."""
+    made = book({0: [0.1, None, 0.1, None, None], 1: [None, None, None], 2: [0.1, None, 0.1], 3: [0.1, None]})
+    made.dropped(1, range(1, 3))
+    made.dropped(2, range(1, 3))
+    made.dropped(3, range(1, 2))
+    found = made.outcome(from_s=0, until_s=100)
+    assert (found.lost, found.dropped, found.unfinished) == (8, 4, 2)
+    assert made.outcome(from_s=0, until_s=0.7).unfinished == 1
+
+
 def test_an_answer_out_of_order_is_seen() -> None:
     """It is no loss."""
     found = book({0: [0.1, 0.1, 0.1]}, order=[0, 2, 1]).outcome(from_s=0, until_s=1)
