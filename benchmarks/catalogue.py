@@ -30,6 +30,7 @@ from benchmarks.material import NoMaterial
 from benchmarks.mixed_scenario import mixed
 from benchmarks.overload_scenario import overload
 from benchmarks.peer_scenario import peers
+from benchmarks.plan_scenario import plan
 from benchmarks.scale import Scale, Stand
 from benchmarks.stage_scenarios import encoder, module
 from benchmarks.steady_scenarios import bursty, clock, multi_stream, server, single_stream
@@ -67,9 +68,13 @@ OTHERS: Mapping[str, Callable[[Scale], ScenarioResult]] = MappingProxyType(
         "offline": offline,
         "long_file": long_file,
         "equal_results": equal_results,
+        "plan": plan,
     }
 )
 """Those with nothing to share."""
+
+BY_NAME = ("plan",)
+"""Those that no scale has."""
 
 _MINUTES = {"quick": 0.2, "default": 1.0, "record": 10.0}
 
@@ -137,6 +142,7 @@ _TIMED = frozenset((*LIVE, *OTHERS)) - {"equal_results"}
 _TOO_LONG = "takes longer than this scale allows: name it with --scenario, or use --record"
 
 
+_ONLY_NAMED = "runs only if it is named with --scenario"
 _SMOKE = "a smoke test: too short to say anything"
 
 
@@ -147,7 +153,7 @@ def scenarios(names: tuple[str, ...], scale: Scale) -> Iterator[ScenarioResult]:
         stand: Stand | None = None
         for name in names or NAMES:
             if not names and name not in _at(scale):
-                yield ScenarioResult(name, skipped=_TOO_LONG)
+                yield ScenarioResult(name, skipped=_ONLY_NAMED if name in BY_NAME else _TOO_LONG)
             elif name in LIVE:
                 stand = stand or Stand(stack.enter_context(rig()), scale, is_hurried=is_hurried)
                 yield _tried(name, partial(LIVE[name], stand), scale)
@@ -178,4 +184,4 @@ def _at(scale: Scale) -> tuple[str, ...]:
     unwanted = {name for name in LIVE if name.startswith("overload") and name not in loads}
     live = [name for name in LIVE if name not in unwanted and (name != "peers" or scale.name == "record")]
     printed: tuple[str, ...] = {"quick": QUICK, "default": DEFAULT}.get(scale.name, tuple(PRINTED))
-    return (*live, *OTHERS, *printed)
+    return (*live, *(name for name in OTHERS if name not in BY_NAME), *printed)

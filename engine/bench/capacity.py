@@ -42,16 +42,22 @@ _NO_LIVE_LEASES = "no pooled blocks on the live walk (docs/decisions/0007)"
 
 @dataclass(frozen=True, slots=True)
 class CapacityWish:
-    """What is measured for how long: `sound` is what streams send, over and over, made-up speech where it is `None`."""
+    """What is measured for how long: `sound` is what streams send, over and over, made-up speech where it is `None`.
+
+    The search begins at `first` streams, or where it is `None` at a guess by the CPU time that a few take.
+    """
 
     seconds: float = SECONDS
     sound: AudioBuffer | None = None
     stages: StageSet | None = None
     seed: int = 0
+    first: int | None = None
 
     def __post_init__(self) -> None:
         if not self.seconds > 0:
             raise ValueError(f"seconds must be above 0, got {self.seconds}")
+        if self.first is not None and self.first < 1:
+            raise ValueError(f"first must be at least 1, or None, got {self.first}")
 
 
 @dataclass(slots=True)
@@ -116,8 +122,7 @@ async def measure_capacity(
     begun_s = time.perf_counter()
     sound = wish.sound or speech_like(30.0, seed=wish.seed)
     search = _Search(config, wish, sound, begun_s + wish.seconds)
-    first = await _guess(search)
-    peak = PeakSearch(PeakLimits(first, step=_STEP))
+    peak = PeakSearch(PeakLimits(wish.first or await _guess(search), step=_STEP))
     longest_s = 0.0
     while peak.asked is not None and time.perf_counter() + longest_s < search.ends_s:
         asked, started_s = peak.asked, time.perf_counter()

@@ -68,6 +68,24 @@ def test_the_search_ends_at_what_is_carried(monkeypatch: pytest.MonkeyPatch) -> 
     assert any("made-up speech" in note for note in result.notes)
 
 
+def test_a_search_begins_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No trial is needed to guess that."""
+    asked: list[int] = []
+
+    async def pretend(self: object, streams: int, *, seconds: float) -> Trial:  # noqa: ARG001 - a trial's signature
+        await anyio.lowlevel.checkpoint()
+        asked.append(streams)
+        found = trial(sent=1_000, on_time=1_000 if streams <= 50 else 500)
+        self.tried.append((streams, found))  # type: ignore[attr-defined] # the search's own
+        return found
+
+    monkeypatch.setattr(capacity._Search, "trial", pretend)
+    anyio.run(measure_capacity, BatchProcessingConfig(asr="none"), CapacityWish(seconds=60.0, first=40))
+    assert asked[:2] == [40, 80]
+    with pytest.raises(ValueError, match="first must be at least 1"):
+        CapacityWish(first=0)
+
+
 @pytest.mark.parametrize(("leases", "hits"), [(0, None), (20, 95.0)])
 def test_what_the_pool_had_is_told_of_the_walks_that_lease(
     monkeypatch: pytest.MonkeyPatch, leases: int, hits: float | None
