@@ -59,6 +59,17 @@ def test_a_profile_follows_what_was_learnt() -> None:
         assert profile.mean_s(batch, 0.2) == pytest.approx(0.004 + 0.001 * batch, rel=0.05)
 
 
+@pytest.mark.parametrize("batch", [1, 4])
+def test_what_counts_is_the_mean_of_calls_that_differ(batch: int) -> None:
+    """A recogniser that decodes at every third chunk is not as cheap as two of three of its calls."""
+    key, costs = CostKey("asr", "0.2 s"), CostModel()
+    for number in range(600):
+        for size in {1, batch}:
+            costs.observe(key, batch=size, service_s=size * (0.004 if number % 3 else 0.013))
+    profile = profile_of(costs, [key], 0.2)
+    assert profile.mean_s(batch, 0.2) == pytest.approx(batch * 0.007, rel=0.12)
+
+
 def test_nothing_is_planned_from_nothing() -> None:
     """A kind of calls that was never seen is named."""
     with pytest.raises(ValueError, match=r"nothing was learnt of asr"):
