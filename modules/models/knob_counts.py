@@ -18,6 +18,9 @@ from modules.models.onnx import OnnxModel
 from modules.models.onnx_file import read_summary
 from modules.models.onnx_options import GraphLevel, IoBinding, OnnxOptions
 
+Stretch = tuple[int, int]
+"""Addresses, from the first to the one after the last."""
+
 MIB: Final = 2**20
 WIDTH: Final = 1024
 
@@ -92,21 +95,27 @@ class KnobCounts:
     def kept_mib(self, options: OnnxOptions, rows: Sequence[int]) -> float | None:
         """Memory a session holds after calls of so many rows beyond what one row needs; `None` where unknown."""
         model = self.model(_deep(), options)
-        return self._grown_mib("RssAnon", model, [np.ones((count, WIDTH), np.float32) for count in (1, *rows)])
+        model.run({"x": np.ones((1, WIDTH), np.float32)})
+        before = _held_mib()
+        for count in rows:
+            model.run({"x": np.ones((count, WIDTH), np.float32)})
+        now = _held_mib()
+        return None if before is None or now is None else round(now - before, 1)
 
     def reserved_mib(self, options: OnnxOptions, rows: int) -> float | None:
-        """Address space a session holds after a call whose only large array is its output of so many rows of 4 KiB."""
-        model = self.model(_wide(), options)
-        return self._grown_mib("VmData", model, [np.ones((count, 1), np.float32) for count in (1, rows)])
+        """Address space a session takes in a call whose only large array is its output of so many rows of 4 KiB.
 
-    def _grown_mib(self, line: str, model: OnnxModel, inputs: Sequence[NDArray[Any]]) -> float | None:
-        """By how much a line of the process's status grows in the calls after the first."""
-        model.run({"x": inputs[0]})
-        before = _status_mib(line)
-        for given in inputs[1:]:
-            model.run({"x": given})
-        now = _status_mib(line)
-        return None if before is None or now is None else round(now - before, 1)
+        It comes in one piece, larger than the stacks of threads and whatever else comes and goes meanwhile.
+        """
+        model = self.model(_wide(), options)
+        model.run({"x": np.ones((1, 1), np.float32)})
+        before = _mapped()
+        model.run({"x": np.ones((rows, 1), np.float32)})
+        now = _mapped()
+        if before is None or now is None:
+            return None
+        sizes = [end - start for start, end in new_stretches(before, now)]
+        return round(sum(size for size in sizes if size >= 4 * WIDTH * rows) / MIB, 1)
 
     def refusals(self, options: OnnxOptions, rows: int) -> float:
         """1 when loading the graph or a call of so many rows is refused, else 0."""
@@ -170,17 +179,44 @@ def _threads() -> float | None:
         return None
 
 
-def _status_mib(line: str) -> float | None:
-    """A line of this process's status, in MiB; `None` where the system does not say.
+def _held_mib() -> float | None:
+    """Memory of this process that is no file's, in MiB; `None` where the system does not say."""
+    _give_back()
+    found = re.search(r"^RssAnon:\s*(\d+) kB$", _own("status"), re.MULTILINE)
+    return None if found is None else int(found[1]) / 1024
 
-    What earlier sessions left with the allocator goes back first: it would hand that out again, or give it back between
-    two counts.
-    """
+
+def _mapped() -> list[Stretch] | None:
+    """Addresses that this process may write to and that are no file's; `None` where the system does not say."""
+    _give_back()
+    lines = re.findall(r"^(\w+)-(\w+) rw.p \w+ \S+ 0 ", _own("maps"), re.MULTILINE)
+    return [(int(start, 16), int(end, 16)) for start, end in lines] or None
+
+
+def _give_back() -> None:
+    """What earlier sessions left with the allocator goes: it would hand it out again, or let it go between counts."""
     gc.collect()
     give_back_free_memory()
+
+
+def _own(name: str) -> str:
+    """What the system says of this process; nothing where it does not."""
     try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+        return (Path("/proc/self") / name).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return None
-    found = re.search(rf"^{line}:\s*(\d+) kB$", status, re.MULTILINE)
-    return None if found is None else int(found[1]) / 1024
+        return ""
+
+
+def new_stretches(before: Sequence[Stretch], now: Sequence[Stretch]) -> list[Stretch]:
+    """What is in `now` and was not in `before`, both in order of addresses; neighbours may have been joined since."""
+    new = []
+    for start, end in now:
+        at = start
+        for old_start, old_end in before:
+            if old_end > at and old_start < end:
+                if old_start > at:
+                    new.append((at, old_start))
+                at = max(at, old_end)
+        if at < end:
+            new.append((at, end))
+    return new

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modules.models.knob_counts import Stretch, new_stretches
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,3 +44,19 @@ def test_memory_that_the_allocator_had_kept_counts_as_new(counted: str, least_mi
     script = f"counted = {counted!r}\n{SCRIPT}"
     answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert float(answer.stdout) >= least_mib
+
+
+def stretches(addresses: set[int]) -> list[Stretch]:
+    """The same as stretches, neighbours joined, as the system lists them."""
+    starts = sorted(at for at in addresses if at - 1 not in addresses)
+    return [(at, next(end for end in range(at, 1_000) if end not in addresses)) for at in starts]
+
+
+some = st.sets(st.integers(0, 40))
+
+
+@given(some, some)
+def test_a_stretch_is_new_where_nothing_was(before: set[int], now: set[int]) -> None:
+    """Whatever has gone meanwhile, and whatever it lies beside."""
+    found = new_stretches(stretches(before), stretches(now))
+    assert [at for start, end in found for at in range(start, end)] == sorted(now - before)
