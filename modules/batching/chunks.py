@@ -7,6 +7,8 @@ ALLOWED_CHUNKS_S = (0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2)
 
 _NEW_SHARE = 0.2
 
+_SLOW_SHARE = 0.02  # of a hop: many times what a recogniser gathers before it decodes
+
 _WORTH_GROWING = 1.125  # fewer calls more are not worth a new plan
 
 
@@ -52,7 +54,8 @@ class ChunkSizer:
 class HopSizer:
     """Picks how many sessions a worker serves in one hop: enough to pay for the wake-up, so few that none waits long.
 
-    Like `ChunkSizer` it learns from service time inside the worker alone.
+    Like `ChunkSizer` it learns from service time inside the worker alone, by a quick and a slow average of which the
+    worse counts: a recogniser that decodes at every third chunk has short calls in a row, and then long ones.
     """
 
     def __init__(self, *, max_service_s: float = 0.01, max_calls: int = 16) -> None:
@@ -60,14 +63,18 @@ class HopSizer:
         self._max_service_s = max_service_s
         self._max_calls = max_calls
         self._cost_s: float | None = None
+        self._slow_s = 0.0
         self._calls = 1
 
     def observe(self, *, calls: int, service_s: float) -> None:
         """Learn that a worker took `service_s` seconds for a hop of so many calls."""
         assert calls >= 1, calls
         cost_s = service_s / calls
-        self._cost_s = cost_s if self._cost_s is None else self._cost_s + _NEW_SHARE * (cost_s - self._cost_s)
-        right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, 1e-9))))
+        if self._cost_s is None:
+            self._cost_s = self._slow_s = cost_s
+        self._cost_s += _NEW_SHARE * (cost_s - self._cost_s)
+        self._slow_s += _SLOW_SHARE * (cost_s - self._slow_s)
+        right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, self._slow_s, 1e-9))))
         if not self._calls <= right <= self._calls * _WORTH_GROWING:
             self._calls = right
 
