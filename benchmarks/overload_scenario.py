@@ -1,14 +1,16 @@
 """More live streams than can be carried: what is served of them, as a share of what a clairvoyant admission would keep.
 
-That is what the best static setting carries, known as a share of the bare calls. How many streams it is just then, the
-bare calls tell before and after each trial, for a machine's speed may be another one a minute later.
+That is what the best static setting carries for as long, known as a share of the bare calls. How many streams it is
+just then, the bare calls tell before and after each trial.
 """
 
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from benchmarks.carried import Beat, Beside, disturbed
 from benchmarks.live_trials import Ran, Wish
 from benchmarks.scale import Stand
 from benchmarks.trouble_scenarios import FROZEN, GOVERNED, doubts_of
@@ -32,36 +34,28 @@ SCENE_S = 13.0
 
 WORKERS = 2
 
-PROBE_S = 0.4
-"""How long the bare calls are measured at each batch size."""
-
-MOST_APART = 1.1
-"""A round counts where the bare calls after it are within this factor of those before it."""
-
 LEAST_SERVED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A trial of `sent` streams, and how many the best static setting would carry before and after it."""
+    """A trial with that load, measured from `from_s` on."""
 
-    ran: Ran
-    before: float
-    after: float
+    beside: Beside
     from_s: float
-    sent: int
+    load: float
+
+    @property
+    def ran(self) -> Ran:
+        """The trial."""
+        return self.beside.ran
 
     @property
     def carried(self) -> float:
-        """The mean of both, less what the generator takes on the same CPUs to send what is beyond it."""
-        mean = (self.before + self.after) / 2
+        """As before it and after, less what the generator takes on the same CPUs to send what is beyond it."""
+        mean, sent = self.beside.mean, self.load * self.beside.before
         sending = self.ran.trial.generated.cpu_s / (self.ran.trial.seen.period_s or 1.0)
-        return mean * (1 - sending * max(0.0, 1 - mean / self.sent) / min(WORKERS, os.cpu_count() or 1))
-
-    @property
-    def is_calm(self) -> bool:
-        """Whether the machine was about as fast after it as before."""
-        return max(self.before, self.after) <= MOST_APART * min(self.before, self.after)
+        return mean * (1 - sending * max(0.0, 1 - mean / sent) / min(WORKERS, os.cpu_count() or 1))
 
     @property
     def goodput(self) -> float:
@@ -79,21 +73,18 @@ class Round:
 def overload(stand: Stand, load: float) -> ScenarioResult:
     """More than is carried, once the engine has learnt what its streams cost; frozen once, for comparison."""
     begun_s = time.perf_counter()
-    scene_s = max(stand.scale.scene_s, SCENE_S) if stand.scale.climbs else stand.scale.scene_s
+    scene_s = _scene_s(stand)
     event_s = BEGINS_SHARE * scene_s
     from_s = min(event_s + SETTLED_S, (event_s + scene_s - COOL_DOWN_S) / 2)
     rounds: dict[str, list[Round]] = {GOVERNED: [], FROZEN: []}
     wishes = {GOVERNED: Wish(count_from_s=from_s), FROZEN: Wish(event_s - 0.2, count_from_s=from_s)}
-    before = carried_now(stand)
+    beat = Beat(stand)
     for number in range(rounds_of(stand)):
         for name, wish in wishes.items():
             if name == FROZEN and (number or stand.is_hurried):
                 continue
-            low, every = (max(1, round(share * before)) for share in (BEFORE, load))
-            ran = stand.rig.onbeat(surging(low, scene_s, Surge(every - low, event_s), seed=number + 1), wish)
-            after = carried_now(stand)
-            rounds[name].append(Round(ran, before, after, from_s, every))
-            before = after
+            trial = partial(_trial, stand, wish, load, number + 1)
+            rounds[name].append(Round(beat.run(trial), from_s, load))
     told = {name: _told(each) for name, each in rounds.items() if each}
     trials = {name: [one.ran for one in each] for name, each in told.items()}
     return ScenarioResult(
@@ -115,7 +106,10 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
                 trials[GOVERNED][0].marks,
             ),
         ),
-        invalid=(*_disturbed(rounds[GOVERNED]), *doubts_of({GOVERNED: trials[GOVERNED]}, ours=0.0)),
+        invalid=(
+            *disturbed(each.beside for each in rounds[GOVERNED]),
+            *doubts_of({GOVERNED: trials[GOVERNED]}, ours=0.0),
+        ),
     )
 
 
@@ -124,22 +118,20 @@ def rounds_of(stand: Stand) -> int:
     return 1 if stand.is_hurried else stand.scale.rounds
 
 
-def carried_now(stand: Stand) -> float:
-    """The streams that the best static setting carries now, by its share of the bare calls."""
-    return max(1.0, stand.static[stand.best_static] * stand.bound_now(seconds=PROBE_S))
+def _trial(stand: Stand, wish: Wish, load: float, seed: int, carried: float) -> Ran:
+    """From `BEFORE` to `load` of what is carried."""
+    scene_s = _scene_s(stand)
+    low, every = (max(1, round(share * carried)) for share in (BEFORE, load))
+    return stand.rig.onbeat(surging(low, scene_s, Surge(every - low, BEGINS_SHARE * scene_s), seed=seed), wish)
+
+
+def _scene_s(stand: Stand) -> float:
+    return max(stand.scale.scene_s, SCENE_S) if stand.scale.climbs else stand.scale.scene_s
 
 
 def _told(rounds: Sequence[Round]) -> list[Round]:
     """Those that count; all of them where none does, and the result says that it is not to be trusted."""
-    return [each for each in rounds if each.is_calm] or list(rounds)
-
-
-def _disturbed(rounds: Sequence[Round]) -> tuple[str, ...]:
-    calm = sum(each.is_calm for each in rounds)
-    if 2 * calm > len(rounds):
-        return ()
-    apart = max(max(each.before, each.after) / min(each.before, each.after) for each in rounds)
-    return (f"too disturbed: the bare calls before and after a trial differ by up to {100 * (apart - 1):.0f} %",)
+    return [each for each in rounds if each.beside.is_calm] or list(rounds)
 
 
 def _served(name: str, rounds: Sequence[Round], *, is_bound: bool) -> Side:

@@ -44,6 +44,10 @@ SCALES = {
 }
 """By name."""
 
+LASTING_S = 8.8
+"""A trial of that length tells what is carried while trouble lasts."""
+
+_LASTING_TRIALS = 5
 _FIRST_SHARE = 0.85
 _NEAR = 0.9
 """Static settings go on climbing that end up at so much of the best."""
@@ -135,6 +139,20 @@ class Stand:
             self.climb(left, trials=trials // 2, climbs=climbs)
         return {each: climbs[str(each)].stairs.end for each in settings}
 
+    @cached_property
+    def lasting(self) -> float:
+        """What the best static setting carries in trials as long as those of trouble, as a share of the bare calls.
+
+        With a little more than is carried a queue grows that a trial of a few seconds is over before it is late.
+        """
+        share = self.static[self.best_static]
+        if not self.scale.climbs or self.scale.trial_s >= LASTING_S:
+            return share
+        side = partial(self.run_static, self.best_static, seconds=LASTING_S)
+        climbs = {"lasting": Climb(Stairs(share, first_trials=0))}
+        trials = self.scale.climbs if self.is_hurried else _LASTING_TRIALS
+        return min(share, self.climb({"lasting": side}, trials=trials, climbs=climbs)["lasting"].stairs.end)
+
     @property
     def best_static(self) -> Static:
         """The static setting that carries most."""
@@ -145,9 +163,9 @@ class Stand:
         """The streams that the best static setting carries, at least one."""
         return max(1, round(self.static[self.best_static] * self.bound))
 
-    def run_static(self, setting: Static, streams: int, seed: int) -> Ran:
-        """A trial of Onbeat with that setting, whatever comes."""
-        schedule = drawn("steady", streams, self.scale.trial_s, seed=seed)
+    def run_static(self, setting: Static, streams: int, seed: int, *, seconds: float | None = None) -> Ran:
+        """A trial of Onbeat with that setting, whatever comes; of the scale's length where no other is given."""
+        schedule = drawn("steady", streams, seconds or self.scale.trial_s, seed=seed)
         return self.rig.onbeat(schedule, Wish(chunk_s=setting.chunk_s, cap=setting.cap))
 
     def streams(self, load: float) -> int:

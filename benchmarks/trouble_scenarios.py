@@ -1,13 +1,15 @@
 """Live streams to which something happens: a step, a burst, a neighbour, a slower model, a quota.
 
 Each is run governed and with a frozen governor, by the same schedule: what differs is what the governor does. Loads are
-shares of what the best static setting carries.
+shares of what the best static setting carries just before, and a trial counts where it carries as much just after.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from benchmarks.carried import Beat, Beside, disturbed
 from benchmarks.live_trials import Event, Ran, Wish
 from benchmarks.neighbour_process import Neighbour
 from benchmarks.quota_group import NoGroup, QuotaGroup
@@ -35,6 +37,13 @@ NEVER_S = 999.0
 """In the place of a recovery that did not come before the end."""
 
 
+TRIES, HURRIED_TRIES = 4, 3
+"""How often a trial is run, at most, until the machine is about as fast after it as before."""
+
+Carried = Callable[[float], int]
+"""As many streams are that share of what is carried just then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A scenario in which something happens at `event_s` and is over at `over_s`; on time again within `most_s`."""
@@ -44,7 +53,7 @@ class Scene:
     event_s: float
     over_s: float
     most_s: float
-    schedule: Callable[[int], Schedule]
+    schedule: Callable[[int, Carried], Schedule]
     events: Callable[[], Sequence[Event]] = tuple
     load: str = ""
 
@@ -52,7 +61,6 @@ class Scene:
 def step(stand: Stand) -> ScenarioResult:
     """From 30 % to 85 % at once."""
     scene_s, event_s = stand.scale.scene_s, _event_s(stand)
-    low, more = stand.streams(0.3), stand.streams(0.55)
     return play(
         stand,
         Scene(
@@ -61,7 +69,7 @@ def step(stand: Stand) -> ScenarioResult:
             event_s,
             event_s,
             1.0,
-            lambda seed: surging(low, scene_s, Surge(more, event_s), seed=seed),
+            lambda seed, share: surging(share(0.3), scene_s, Surge(share(0.55), event_s), seed=seed),
             load="0.3, then 0.85",
         ),
     )
@@ -70,7 +78,7 @@ def step(stand: Stand) -> ScenarioResult:
 def burst(stand: Stand) -> ScenarioResult:
     """To 150 % for two seconds."""
     scene_s, event_s = stand.scale.scene_s, _event_s(stand)
-    low, more, over_s = stand.streams(0.6), stand.streams(0.9), event_s + min(BURST_S, scene_s / 4)
+    over_s = event_s + min(BURST_S, scene_s / 4)
     return play(
         stand,
         Scene(
@@ -79,7 +87,7 @@ def burst(stand: Stand) -> ScenarioResult:
             event_s,
             over_s,
             1.0,
-            lambda seed: surging(low, scene_s, Surge(more, event_s, over_s), seed=seed),
+            lambda seed, share: surging(share(0.6), scene_s, Surge(share(0.9), event_s, over_s), seed=seed),
             load="0.6, 1.5 for 2 s, 0.6",
         ),
     )
@@ -97,7 +105,7 @@ def neighbour(stand: Stand) -> ScenarioResult:
             event_s,
             event_s,
             2.0,
-            lambda seed: drawn("steady", stand.streams(0.6), scene_s, seed=seed),
+            lambda seed, share: drawn("steady", share(0.6), scene_s, seed=seed),
             lambda: [Event(event_s, busy.begin), Event(over_s, busy.end)],
             load="0.6",
         ),
@@ -122,7 +130,7 @@ def slow_model(stand: Stand) -> ScenarioResult:
             event_s,
             event_s,
             2.0,
-            lambda seed: drawn("steady", stand.streams(0.4), scene_s, seed=seed),
+            lambda seed, share: drawn("steady", share(0.4), scene_s, seed=seed),
             lambda: [Event(event_s, be(2)), Event(0.8 * scene_s, be(1))],
             load="0.4",
         ),
@@ -165,20 +173,23 @@ def quota(stand: Stand) -> ScenarioResult:
 
 def play(stand: Stand, scene: Scene, *, at_end: Callable[[], None] = lambda: None, ours: float = 0.0) -> ScenarioResult:
     """The scene governed and frozen, once a seed each, in turn; `ours` are CPUs that the scene itself keeps busy."""
-    begun_s = time.perf_counter()
-    ran: dict[str, list[Ran]] = {GOVERNED: [], FROZEN: []}
+    begun_s, beat = time.perf_counter(), Beat(stand)
+    found: dict[str, list[Beside]] = {GOVERNED: [], FROZEN: []}
     for seed in _seeds(stand):
         for name, wish in ((GOVERNED, Wish()), (FROZEN, Wish(frozen_from_s=scene.event_s - 0.3))):
+            trial = partial(_trial, stand, scene, wish, seed)
+            tries = (HURRIED_TRIES if stand.is_hurried else TRIES) if name == GOVERNED else 1
             try:
-                ran[name].append(stand.rig.onbeat(scene.schedule(seed), wish, scene.events()))
+                found[name].append(beat.calm(trial, tries=tries))
             finally:
                 at_end()
+    ran = {name: [each.ran for each in trials] for name, trials in found.items()}
     first = ran[GOVERNED][0]
     marks = [*first.marks, Mark(scene.event_s, "it begins")]
     return ScenarioResult(
         scene.name,
         scene.question,
-        (*_parameters(stand), Parameter("load", scene.load)),
+        (*_parameters(stand, found[GOVERNED]), Parameter("load", scene.load)),
         tuple(_seeds(stand)),
         time.perf_counter() - begun_s,
         tuple(_recovery(name, runs, scene, is_bound=name == GOVERNED) for name, runs in ran.items()),
@@ -188,8 +199,14 @@ def play(stand: Stand, scene: Scene, *, at_end: Callable[[], None] = lambda: Non
                 "Chunk latency", {name: runs[0].trial.outcome.latency for name, runs in ran.items()}, target_s=TARGET_S
             ),
         ),
-        invalid=doubts_of(ran, ours=ours),
+        invalid=(*disturbed(each for each in found[GOVERNED]), *doubts_of(ran, ours=ours)),
     )
+
+
+def _trial(stand: Stand, scene: Scene, wish: Wish, seed: int, carried: float) -> Ran:
+    """The scene, by shares of what is carried just then."""
+    schedule = scene.schedule(seed, lambda share: max(1, round(share * carried)))
+    return stand.rig.onbeat(schedule, wish, scene.events())
 
 
 def _recovery(name: str, runs: Sequence[Ran], scene: Scene, *, is_bound: bool) -> Side:
@@ -232,8 +249,8 @@ def _seeds(stand: Stand) -> range:
     return range(1, (3 if stand.scale.name == "record" else 1) + 1)
 
 
-def _parameters(stand: Stand) -> tuple[Parameter, ...]:
+def _parameters(stand: Stand, governed: Sequence[Beside]) -> tuple[Parameter, ...]:
     return (
-        Parameter("carried", f"{stand.carried} streams by the best static setting"),
+        Parameter("carried", f"{governed[0].before:.0f} streams by the best static setting just before"),
         Parameter("scene", f"{stand.scale.scene_s:g} s, each seed governed and frozen in turn"),
     )

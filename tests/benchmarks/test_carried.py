@@ -1,0 +1,85 @@
+"""What is carried is measured before and after each trial, and a trial counts where it stayed about the same."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+import pytest
+
+from benchmarks.carried import Beat, Beside, disturbed
+from benchmarks.live_trials import Ran, Rig
+from benchmarks.scale import LASTING_S, SCALES, Stand
+from engine.bench.sending import Generated
+from engine.bench.trial import Trial
+from modules.measuring.pieces import Outcome
+from modules.monitoring.histogram import HistogramSnapshot
+from modules.monitoring.pressure import ResourceSample
+from modules.simulation.scenarios import Static
+
+STATIC = Static(16, 0.2)
+
+
+def ran(*, on_time: int = 1_000) -> Ran:
+    """A trial of 1,000 pieces."""
+    outcome = Outcome(1_000, on_time, 1_000 - on_time, 0, 0, 1, 0, HistogramSnapshot(), HistogramSnapshot())
+    return Ran(Trial(outcome, (), Generated(0.0, 0.0, 0.0, 0.0, 0.0), ResourceSample(), ()))
+
+
+def stand_of(monkeypatch: pytest.MonkeyPatch, bounds: list[float]) -> Stand:
+    """A machine whose bare calls allow as many streams as is told, one measurement after the other."""
+    stand = Stand(cast("Rig", None), replace(SCALES["default"], trial_s=LASTING_S))
+    vars(stand)["static"] = {STATIC: 0.5}
+    told: Iterator[float] = iter(bounds)
+    monkeypatch.setattr(stand, "bound_now", lambda *, seconds=0.0: next(told))  # noqa: ARG005 - as it is called
+    return stand
+
+
+def test_a_trial_is_told_what_is_carried_just_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is carried after it is what is carried before the next."""
+    beat = Beat(stand_of(monkeypatch, [100.0, 108.0, 400.0]))
+    told: list[float] = []
+
+    def trial(carried: float) -> Ran:
+        told.append(carried)
+        return ran()
+
+    first, second = beat.run(trial), beat.run(trial)
+    assert told == [50.0, 54.0]
+    assert (first.mean, first.is_calm) == (52.0, True)
+    assert (second.before, second.after, second.is_calm) == (54.0, 200.0, False)
+
+
+def test_a_trial_is_run_again_until_the_machine_stayed_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So often at most; the last one is told of as it is."""
+    beat = Beat(stand_of(monkeypatch, [100.0, 200.0, 202.0]))
+    assert beat.calm(lambda _: ran(), tries=3).before == 100.0
+    beat = Beat(stand_of(monkeypatch, [100.0, 200.0, 400.0, 800.0]))
+    assert not beat.calm(lambda _: ran(), tries=2).is_calm
+
+
+def test_trials_most_of_which_were_disturbed_are_not_to_be_trusted() -> None:
+    """By how much is said."""
+    calm, odd = Beside(ran(), 100.0, 105.0), Beside(ran(), 100.0, 150.0)
+    assert disturbed([calm, calm, odd]) == ()
+    (said,) = disturbed([calm, odd])
+    assert "by up to 50 %" in said
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0.8, 0.8), (2.0, 0.9)])
+def test_what_lasts_is_no_more_than_what_a_short_trial_says(
+    monkeypatch: pytest.MonkeyPatch, most: float, expected: float
+) -> None:
+    """A setting that a short trial carries may not be carried for longer."""
+    stand = Stand(cast("Rig", None), SCALES["default"])
+    asked: list[float | None] = []
+
+    def run_static(_: Static, streams: int, __: int, *, seconds: float | None = None) -> Ran:
+        asked.append(seconds)
+        return ran(on_time=1_000 if streams <= 1_000 * most else 0)
+
+    monkeypatch.setattr(stand, "bound_now", lambda: 1_000.0)
+    monkeypatch.setattr(stand, "run_static", run_static)
+    vars(stand)["static"] = {STATIC: 0.9}
+    assert stand.lasting == pytest.approx(expected, rel=0.07)
+    assert stand.lasting <= 0.9
+    assert set(asked) == {LASTING_S}
