@@ -64,6 +64,7 @@ class HopSizer:
         self._max_calls = max_calls
         self._cost_s: float | None = None
         self._slow_s = 0.0
+        self._hops = 0
         self._calls = 1
 
     def observe(self, *, calls: int, service_s: float) -> None:
@@ -71,9 +72,10 @@ class HopSizer:
         assert calls >= 1, calls
         cost_s = service_s / calls
         if self._cost_s is None:
-            self._cost_s = self._slow_s = cost_s
+            self._cost_s = cost_s
+        self._hops += 1
         self._cost_s += _NEW_SHARE * (cost_s - self._cost_s)
-        self._slow_s += _SLOW_SHARE * (cost_s - self._slow_s)
+        self._slow_s += max(_SLOW_SHARE, 1 / self._hops) * (cost_s - self._slow_s)  # of the first hops the plain mean
         right = max(1, min(self._max_calls, int(self._max_service_s / max(self._cost_s, self._slow_s, 1e-9))))
         if not self._calls <= right <= self._calls * _WORTH_GROWING:
             self._calls = right

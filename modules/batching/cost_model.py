@@ -9,7 +9,7 @@ back exactly. So a size at which a cache overflows is noticed and not used.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from modules.batching.batch_costs import BatchCosts
@@ -74,6 +74,7 @@ class CostModel:
         self.limits = limits or CostLimits()
         """May be changed while running; they hold from the next conclusions on."""
         self._keys: dict[CostKey, _Key] = {}
+        self._most: dict[CostKey, int] = {}
         self._models: dict[str, _Model] = {}
 
     def __repr__(self) -> str:
@@ -109,7 +110,7 @@ class CostModel:
             return False
         if costs.shifts != before[0]:
             self._hold_others(known, model.level.log - level)
-        known.finder.look(costs, self.limits.for_period(key.period_s))
+        known.finder.look(costs, self._limits_of(key))
         return known.finder.cap != before[1]
 
     def _hold_others(self, shifted: _Key, moved: float) -> None:
@@ -122,7 +123,14 @@ class CostModel:
                 continue
             if known.model.calls - known.seen_at_call < _LATELY_CALLS:
                 known.costs.hold(moved)
-            known.finder.look(known.costs, self.limits.for_period(key.period_s))
+            known.finder.look(known.costs, self._limits_of(key))
+
+    def bound(self, key: CostKey, max_batch: int | None) -> None:
+        """Have no larger batches of `key` tried than that, whether or not they would pay; `None` takes it back."""
+        if max_batch is None:
+            self._most.pop(key, None)
+        else:
+            self._most[key] = max_batch
 
     def knee(self, key: CostKey) -> int:
         """The smallest batch within 3 % of the best throughput reached; 1 before anything is known."""
@@ -138,9 +146,18 @@ class CostModel:
         return known.finder.cap if known else self._new_finder(key).knee
 
     def is_settled(self, key: CostKey) -> bool:
-        """Whether larger batches have been tried and do not pay, so that capacity at the knee is all there is."""
+        """Whether larger batches have been tried and do not pay, so that capacity at the knee is all there is.
+
+        Where none may be tried it is, however much calls differ.
+        """
         known = self._keys.get(key)
-        return known is not None and known.finder.is_settled(known.costs)
+        if known is None:
+            return False
+        return known.finder.is_settled(known.costs) or (self.goes_one_by_one(key) and known.costs.total_calls > 0)
+
+    def goes_one_by_one(self, key: CostKey) -> bool:
+        """Whether no batches of `key` are allowed: `bound` was told so."""
+        return self._most.get(key) == 1
 
     def is_relearning(self, key: CostKey) -> bool:
         """Whether costs have shifted lately and little is known of the new ones."""
@@ -193,6 +210,7 @@ class CostModel:
     def forget(self, key: CostKey) -> None:
         """Drop what is known of `key`."""
         self._keys.pop(key, None)
+        self._most.pop(key, None)
 
     def to_dict(self, *, machine: str, digests: Mapping[str, str]) -> dict[str, Any]:
         """All that was learnt, as JSON values, for a later start on the same machine.
@@ -245,7 +263,12 @@ class CostModel:
                 raise ValueError(f"learnt costs are broken: calls of {calls['batch']!r} with times {times_s[:3]}")
             known.costs.restore(calls["batch"], times_s)
         known.costs.refit()
-        known.finder.begin_at(class_of(cost["knee"]), known.costs, self.limits.for_period(key.period_s))
+        known.finder.begin_at(class_of(cost["knee"]), known.costs, self._limits_of(key))
+
+    def _limits_of(self, key: CostKey) -> CostLimits:
+        limits = self.limits.for_period(key.period_s)
+        most = self._most.get(key)
+        return limits if most is None else replace(limits, max_batch=min(limits.max_batch, most))
 
     def _new(self, key: CostKey) -> _Key:
         model = self._models.setdefault(key.model, _Model())

@@ -45,7 +45,8 @@ def length_costs(
 ) -> tuple[LengthCost, ...]:
     """The cost of each length whose keys, one a hop that its chunks pass, are all known; shortest first.
 
-    Where `means` say that calls have cost less of late than the model expects, they are taken at their word.
+    Where `means` say that calls have cost less of late than the model expects, they are taken at their word. So they
+    are in any case where calls go one by one: of calls that are long at every third chunk the latest say little.
     """
     costs = (_cost(model, chunk_s, keys[chunk_s], means or {}) for chunk_s in sorted(keys))
     return tuple(cost for cost in costs if cost is not None)
@@ -63,8 +64,10 @@ def _cost(
     seen = [means[key].of_late if key in means else None for key in keys]
     of_late = [times for times in seen if times is not None and min(times) > 0]
     if len(of_late) == len(keys):
-        busy_s = min(busy_s, sum(times[0] for times in of_late))
-        cpu_s = min(cpu_s, sum(times[1] for times in of_late))
+        late_busy_s, late_cpu_s = (sum(times[column] for times in of_late) for column in (0, 1))
+        is_mean = all(model.goes_one_by_one(key) for key in keys)
+        busy_s = late_busy_s if is_mean else min(busy_s, late_busy_s)
+        cpu_s = late_cpu_s if is_mean else min(cpu_s, late_cpu_s)
     calls_s = [model.service_s(key, batch=model.knee(key), quantile=0.95) or 0.0 for key in keys]
     is_settled = all(model.is_settled(key) for key in keys)
     return LengthCost(chunk_s, busy_s, cpu_s, max(calls_s), is_settled)

@@ -28,7 +28,8 @@ class BatchPlan:
 
     `service_s` is what a call of a kind is expected to take, in seconds: a deadline nearer than that cannot be met; 0
     for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it. A worker takes
-    a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own.
+    a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own;
+    calls that are taken one by one are long, and where their memory is counts for nothing then.
     Late calls go first while the most urgent of the others has `late_slack_s` seconds or more until its deadline.
     """
 
@@ -114,8 +115,11 @@ class _Waiting(Generic[Item]):
                 heapq.heappush(self.late, entry)
         return expired
 
-    def rank(self, home: int | None, plan: BatchPlan, now_s: float, *, with_folder: bool) -> _Rank:
-        """Where the most urgent call stands among all kinds; the last place when there is none to take."""
+    def rank(self, away_s: float, plan: BatchPlan, now_s: float, *, with_folder: bool) -> _Rank:
+        """Where the most urgent call stands among all kinds; the last place when there is none to take.
+
+        Its deadline counts as `away_s` later than it is.
+        """
         if self.on_time and self.on_time[0][1] < now_s + plan.late_slack_s:
             place, heap = _PRESSING, self.on_time
         elif self.late:
@@ -127,7 +131,6 @@ class _Waiting(Generic[Item]):
         else:
             return _NONE
         before, deadline_s, number = heap[0][:3]
-        away_s = plan.home_slack_s if self.home is not None and self.home != home else 0.0
         return (place, before, deadline_s + away_s, number)
 
     def pop(self, cap: int, free_workers: int, place: int) -> list[Item]:
@@ -205,7 +208,9 @@ class ReadyQueue(Generic[Item]):
         best, chosen = _NONE, None
         for kind, waiting in self._kinds.items():
             expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
-            if (rank := waiting.rank(home, self.plan, now_s, with_folder=with_folder)) < best:
+            is_away = waiting.home not in (None, home) and self.plan.cap(kind) > 1
+            away_s = self.plan.home_slack_s if is_away else 0.0
+            if (rank := waiting.rank(away_s, self.plan, now_s, with_folder=with_folder)) < best:
                 best, chosen = rank, kind
         batch: list[Item] = []
         if best is not _NONE:

@@ -112,6 +112,19 @@ def test_hops_that_nobody_uses_are_forgotten_and_their_costs_are_not() -> None:
     assert workers.plan.cap(again) > 8
 
 
+def test_sessions_with_long_calls_go_one_by_one_and_it_is_settled_that_no_more_pays() -> None:
+    """Short ones share the way to a worker."""
+    workers = WorkerThreads(2)
+    dispatch = Dispatch(workers, CostModel())
+    long, short = (HopKind(Hop([Session()], None, []), length_s) for length_s in (0.2, 0.4))
+    for number in range(300):
+        dispatch.called(CallTimes(long, 1, *2 * (0.08 if number % 3 else 0.001,)))
+        dispatch.called(CallTimes(short, 1, 0.0005, 0.0005))
+    assert workers.plan.cap(long) == 1
+    assert dispatch.costs.is_settled(long.key)
+    assert workers.plan.cap(short) > 8
+
+
 def test_folder_work_is_held_back_by_the_plan() -> None:
     """It stays so when something else is learnt."""
     workers = WorkerThreads(2)

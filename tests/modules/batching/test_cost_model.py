@@ -269,3 +269,31 @@ def test_odd_calls_move_the_level_hardly_at_all(often: int) -> None:
 
 def _chunks_s(key: CostKey, batch: int) -> float:
     return 0.004 + batch * 0.01 * float(key.shape.split()[0])
+
+
+def test_no_larger_batches_than_allowed_are_tried() -> None:
+    """Of that key alone; it is then settled that no more pays, until it is taken back."""
+    bounded, free = CostKey("a"), CostKey("b")
+    model = CostModel()
+    model.bound(bounded, 1)
+    for key in (bounded, free):
+        for _ in range(100):
+            model.observe(key, batch=1, service_s=0.01, cpu_s=0.01)
+    assert (model.cap(bounded), model.is_settled(bounded)) == (1, True)
+    assert (model.cap(free) > 1, model.is_settled(free)) == (True, False)
+    model.bound(bounded, None)
+    for _ in range(100):
+        model.observe(bounded, batch=1, service_s=0.01, cpu_s=0.01)
+    assert model.cap(bounded) > 1
+
+
+def test_where_calls_go_one_by_one_it_is_settled_however_much_they_differ() -> None:
+    """A recogniser that decodes at every third chunk seems to become slower and quicker all the time."""
+    key = CostKey("a", period_s=0.2)
+    model = CostModel()
+    model.bound(key, 1)
+    assert not model.is_settled(key), "nothing is known"
+    for number in range(300):
+        service_s = 0.001 if number % 3 else 0.08
+        model.observe(key, batch=1, service_s=service_s, cpu_s=service_s)
+        assert model.is_settled(key)

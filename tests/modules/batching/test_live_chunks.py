@@ -117,3 +117,16 @@ def test_a_cost_that_is_none_is_refused(wrong: float) -> None:
     """With the field's name."""
     with pytest.raises(ValueError, match="busy_s must be above 0"):
         LengthCost(0.2, wrong, 0.1, 0.1)
+
+
+def test_where_calls_go_one_by_one_the_mean_of_late_is_what_a_chunk_costs() -> None:
+    """The latest of calls that are long at every third chunk may all have been short, or all long."""
+    key = CostKey("asr")
+    model, means = taught({key: 0.01}), {key: MeanCost()}
+    for _ in range(10):
+        means[key].observe(calls=10, service_s=0.3, cpu_s=0.2)
+        means[key].pass_time(0.25)
+    assert length_costs(model, {0.2: [key]}, means)[0].busy_s == pytest.approx(0.01)
+    model.bound(key, 1)
+    (cost,) = length_costs(model, {0.2: [key]}, means)
+    assert (cost.busy_s, cost.cpu_s) == (pytest.approx(0.03), pytest.approx(0.02))

@@ -190,7 +190,8 @@ class Waiting(RuleBasedStateMachine):
         """Where a kind stands by its first class's head; what is best left to another worker counts as less urgent."""
         place, (head, *_) = classes[0]
         _, before, deadline_s, number = head.order
-        away_s = 0.0 if HOMES[kind] in (None, home) else self.queue.plan.home_slack_s
+        is_away = HOMES[kind] not in (None, home) and self.queue.plan.cap(kind) > 1
+        away_s = self.queue.plan.home_slack_s if is_away else 0.0
         return (place, before, deadline_s + away_s, number)
 
     def order(self, call: Call) -> tuple[bool, bool, int, float, int]:
@@ -327,7 +328,7 @@ def test_a_kind_whose_calls_have_all_expired_is_forgotten() -> None:
 
 def test_a_worker_takes_what_is_at_home_with_it_first() -> None:
     """And what is at home with none; what is best left to another it takes rather than be idle, or do late work."""
-    queue: ReadyQueue[str] = ReadyQueue(replace(PRESSED, home_slack_s=3.0))
+    queue: ReadyQueue[str] = ReadyQueue(replace(PRESSED, default_cap=2, home_slack_s=3.0))
     queue.put("late", "late", Urgency(1.0), home=0)
     for item, deadline_s, home in (("away", 5.0, 1), ("anywhere", 7.0, None), ("here", 6.0, 0)):
         queue.put(item, item, Urgency(deadline_s), home=home)
@@ -336,10 +337,18 @@ def test_a_worker_takes_what_is_at_home_with_it_first() -> None:
 
 def test_a_worker_helps_another_whose_calls_grow_late() -> None:
     """What is away goes first where its deadline is earlier by more than the plan's slack."""
-    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(home_slack_s=0.5))
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(default_cap=2, home_slack_s=0.5))
     for item, deadline_s, home in (("here", 6.0, 0), ("much sooner", 5.4, 1), ("a little sooner", 5.6, 1)):
-        queue.put(item, home, Urgency(deadline_s), home=home)
+        queue.put(item, item, Urgency(deadline_s), home=home)
     assert [queue.take(1, home=0).batch for _ in range(3)] == [["much sooner"], ["here"], ["a little sooner"]]
+
+
+def test_calls_that_go_one_by_one_are_at_home_with_none() -> None:
+    """They are long: to let one wait for its worker costs more than its memory is worth."""
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(home_slack_s=0.5))
+    for item, deadline_s, home in (("here", 6.0, 0), ("a little sooner", 5.6, 1)):
+        queue.put(item, home, Urgency(deadline_s), home=home)
+    assert [queue.take(1, home=0).batch for _ in range(2)] == [["a little sooner"], ["here"]]
 
 
 # Folder work holds back
