@@ -45,6 +45,11 @@ _SURELY_OVER = 1.03
 chunks for a while to tell.
 """
 
+_LASTING_S = 4.0
+"""What stands in the queue after chunks have been late for a while must be gone within so many seconds, by what the
+streams leave of the capacity: at a load of 1 a queue that formed once makes every chunk late for ever after.
+"""
+
 _DRAIN_S, _MOST_DRAIN = 1.0, 0.1
 """For what waits to be gone so soon, fewer streams are served at first, by at most that share of the capacity.
 
@@ -83,7 +88,8 @@ class StreamsKnob:
             return None
         fitting = view.capacity_s(cost) / view.stream_s
         admitted = view.seen.load.admitted
-        is_over = admitted > (1 if view.is_lasting else _SURELY_OVER) * fitting or view.late_for_s >= _STUBBORN_S
+        most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting else _SURELY_OVER
+        is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late
@@ -160,9 +166,13 @@ def _queue_soon(view: View, load: float) -> float:
 
 def _drain(view: View) -> float:
     """The share of the capacity that what waits, beside the calls that run, takes for a while."""
+    return min(_MOST_DRAIN, _waited_s(view) / _DRAIN_S)
+
+
+def _waited_s(view: View) -> float:
+    """How long chunks wait for a worker, beside the calls that run."""
     cost = view.cost(view.plan.chunk_s)
-    waited_s = (view.seen.load.standing_queue_s or 0.0) - (cost.call_s if cost else 0.0)
-    return min(_MOST_DRAIN, max(0.0, waited_s) / _DRAIN_S)
+    return max(0.0, (view.seen.load.standing_queue_s or 0.0) - (cost.call_s if cost else 0.0))
 
 
 def _on_time_load(view: View) -> float:

@@ -117,6 +117,21 @@ def test_while_a_queue_drains_fewer_are_served_and_they_come_back_when_it_is_gon
     assert "what waited is done" in sentence
 
 
+def test_a_queue_that_never_empties_is_drained_though_no_more_is_sent_than_is_carried() -> None:
+    """At a load of 1 it stands for ever, and every chunk is late; after two seconds of that a few streams give way."""
+    fixed, costs = replace(LIMITS, lengths_s=(0.2,)), (COSTS[0],)
+
+    def moved(streams: int, missed: int, queue_s: float) -> bool:
+        governor = controller(limits=fixed)
+        what = load(streams, missed=missed, queue_s=queue_s)
+        made = [governor.decide(seen(number * LOOK_S, what, costs=costs)) for number in range(16)]
+        return Knob.STREAMS in knobs(made)
+
+    assert moved(20, 400, 0.25)
+    assert not moved(18, 400, 0.25)
+    assert not moved(20, 0, 0.05)
+
+
 def test_suspended_streams_come_back_when_there_is_room() -> None:
     """All of them, once far fewer are open than are carried."""
     governor = controller()
