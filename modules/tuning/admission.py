@@ -5,6 +5,7 @@ Dropping single chunks of all streams would leave no healthy one.
 
 import math
 
+from modules.tuning.averages import LowOfLate
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import Turn, View
@@ -21,6 +22,13 @@ _WAITS = 0.055
 In heavy traffic waits are exponential with a mean of v * call / (1 - load), v by how irregular arrivals and calls are
 (Kingman, The single server queue in heavy traffic, 1961): that 99 of 100 wait no longer than target - call, 1 - load
 must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound have a small v, about 0.012.
+"""
+
+_LULL_S, _WAVERING = 4.0, 1.04
+"""How many are served goes by the lowest capacity of so many seconds, less what it wavers by where nothing happens.
+
+On a host that gives less for half a second, again and again, as many as its best moments carry would else be served,
+and some of them suspended at each of the others; a stream that misses a second in ten is healthy no more.
 """
 
 _FREE_LOAD = 0.90
@@ -75,6 +83,7 @@ class StreamsKnob:
         """Serve at most the limit's streams."""
         self._most = limits.max_streams
         self._period_s = limits.period_s
+        self._lows: dict[float, LowOfLate] = {}  # by chunk length
         self._before_probe: int | None = None
         self._is_draining = False
         self._moved_s = -math.inf
@@ -87,7 +96,7 @@ class StreamsKnob:
         if cost is None or view.stream_s is None or view.stream_s <= 0:
             return None
         fitting = view.capacity_s(cost) / view.stream_s
-        admitted = view.seen.load.admitted
+        surely, admitted = self._surely(view, fitting), view.seen.load.admitted
         most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting else _SURELY_OVER
         is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
         if (
@@ -98,10 +107,10 @@ class StreamsKnob:
             and is_over
             and view.now_s - self._moved_s >= self._period_s
         ):
-            return self._suspend(view, fitting, admitted)
+            return self._suspend(view, surely, admitted)
         if view.plan.max_streams >= self._most:
             return None
-        return self._let_back(view, fitting, admitted)
+        return self._let_back(view, surely, admitted)
 
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned."""
@@ -110,6 +119,11 @@ class StreamsKnob:
         self._is_draining = turn.after < before and turn.after != self._before_probe
         self._before_probe = before if is_probe else None
         self._moved_s = view.now_s
+
+    def _surely(self, view: View, fitting: float) -> float:
+        """What has been carried at every moment of late, of the `fitting` streams that are carried now."""
+        low = self._lows.setdefault(view.plan.chunk_s, LowOfLate(back_s=_LULL_S))
+        return min(fitting, low.observe(_WAVERING * fitting, now_s=view.now_s))
 
     def _suspend(self, view: View, fitting: float, admitted: int) -> Turn | None:
         if self._before_probe is not None and view.now_s - self._moved_s <= _PROBED_S:

@@ -45,6 +45,27 @@ class WorseAverage:
         self._slow += (1 - math.exp(-over_s / _SLOW_S)) * (value - self._slow)
 
 
+class LowOfLate:
+    """The lowest value of late: it follows downwards at once, and upwards with a time constant of `back_s` seconds."""
+
+    __slots__ = ("_back_s", "_low", "_seen_s")
+
+    def __init__(self, *, back_s: float) -> None:
+        """Start with nothing."""
+        self._back_s = back_s
+        self._low = math.inf
+        self._seen_s = -math.inf
+
+    def observe(self, value: float, *, now_s: float) -> float:
+        """Learn the value of now; the lowest of late."""
+        if value < self._low or self._low == math.inf:
+            self._low = value
+        else:
+            self._low += (1 - math.exp((self._seen_s - now_s) / self._back_s)) * (value - self._low)
+        self._seen_s = now_s
+        return self._low
+
+
 class OnTimeWindow:
     """Chunks and misses of late: as many observations as hold the chunks that a claim about p99 needs."""
 

@@ -1,5 +1,6 @@
 """The controller moves the plan as far as it must, one knob at a time, and says what it saw, decided and why."""
 
+import itertools
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -130,6 +131,21 @@ def test_a_queue_that_never_empties_is_drained_though_no_more_is_sent_than_is_ca
     assert moved(20, 400, 0.25)
     assert not moved(18, 400, 0.25)
     assert not moved(20, 0, 0.05)
+
+
+def test_a_host_that_gives_less_again_and_again_suspends_no_stream_again_and_again() -> None:
+    """A third less for a quarter second, every one and a half: as many are served as its worst moments carry."""
+    governor, slow = controller(limits=replace(LIMITS, lengths_s=(0.2,))), LengthCost(0.2, 0.03, 0.03, 0.03)
+    queue_s, served = 0.25, []
+    for number in range(240):
+        cost, streams = slow if number % 6 == 5 else COSTS[0], min(60, governor.plan.max_streams)
+        queue_s = min(0.29, max(0.0, queue_s + (streams * cost.busy_s / (2 * 0.2) - 1) * LOOK_S))
+        what = load(60, admitted=streams, missed=200 if queue_s > 0.28 else 0, queue_s=queue_s)
+        governor.decide(seen(number * LOOK_S, what, costs=(cost,)))
+        served.append(governor.plan.max_streams)
+    settled = served[80:]
+    assert not any(after < before for before, after in itertools.pairwise(settled))
+    assert 13 <= min(settled) <= max(settled) <= 19
 
 
 def test_suspended_streams_come_back_when_there_is_room() -> None:
