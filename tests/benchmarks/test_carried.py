@@ -65,7 +65,7 @@ def test_trials_most_of_which_were_disturbed_are_not_to_be_trusted() -> None:
     assert "by up to 50 %" in said
 
 
-@pytest.mark.parametrize(("most", "expected"), [(0.8, 0.8), (2.0, 0.9)])
+@pytest.mark.parametrize(("most", "expected"), [(0.75, 0.75), (0.8, 0.8), (0.85, 0.85), (2.0, 0.9)])
 def test_what_lasts_is_no_more_than_what_a_short_trial_says(
     monkeypatch: pytest.MonkeyPatch, most: float, expected: float
 ) -> None:
