@@ -24,7 +24,7 @@ In heavy traffic waits are exponential with a mean of v * call / (1 - load), v b
 must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound have a small v, about 0.012.
 """
 
-_LULL_S, _WAVERING = 4.0, 1.04
+_LULL_S, _WAVERING = 2.0, 1.04
 """How many are served goes by the lowest capacity of so many seconds, less what it wavers by where nothing happens.
 
 On a host that gives less for half a second, again and again, as many as its best moments carry would else be served,
