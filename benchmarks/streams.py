@@ -7,6 +7,7 @@ row that were sustained, down after one that was not. What a side sustains is wh
 """
 
 import asyncio
+import gc
 import json
 import random
 import statistics
@@ -281,6 +282,7 @@ def climb(
     for _ in range(rounds):
         for side, trial in sides.items():
             streams = max(2, round(stairs[side].share * bare[-1].streams))
+            gc.collect()  # what earlier trials left behind is not to be freed in this one: recognisers take long
             found = asyncio.run(trial(name, speech, seconds, streams))
             bare.append(bare_calls(name, speech, seconds, guess))
             before, after = bare[-2].streams, bare[-1].streams

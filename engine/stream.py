@@ -274,8 +274,7 @@ class LiveStream:
         if self._state in ("over", "closed"):
             return
         self._state = "closed"
-        for place in self._row.places:
-            place.session.cancel()
+        self._row.cancel()
         if self._is_taken_back():
             self._leave()
 
@@ -289,6 +288,7 @@ class LiveStream:
         """Nothing of the stream is under way any more."""
         if not self._left.is_set():
             self._left.set()
+            self._row.let_go()
             self._on_left()
         self._taken.tell()
         self._outbox.wake()

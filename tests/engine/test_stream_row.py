@@ -12,6 +12,7 @@ def test_work_is_of_one_kind_by_hop_chunk_length_and_home() -> None:
     """Equal kinds may go together; the end of a stream is a kind of its own, whatever its chunks are."""
     hop, urgency = Hop([], Means(), []), Urgency(1.0, 2)
     place = HopPlace(hop, InlineWorkers(), hop.open(), home=1)
+    assert place.session is not None
     works = [place.work(payload, chunk_s, urgency, print) for payload, chunk_s in ((7, 0.2), (8, 0.2), (END, 0.4))]
     assert [work.kind for work in works] == [
         HopKind(hop, 0.2, 1),

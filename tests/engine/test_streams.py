@@ -1,5 +1,6 @@
 """Streams of a processor: what they share while they are open, and that nothing stays when they are over."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from typing import cast
@@ -123,6 +124,30 @@ async def test_sessions_are_spread_over_the_workers_and_shared_stages_are_at_hom
             stream = await left.enter_async_context(await streams.open(OPTIONS, [EverySecond()]))
             homes.append([place.home for place in stream._row.places])
         assert sorted(home for (home,) in homes if home is not None) == [0, 0, 1, 1]
+
+
+async def test_a_worker_frees_what_a_stream_held_as_soon_as_it_is_over() -> None:
+    """A recogniser takes tens of milliseconds for it: not on the event loop, nor when somebody forgets the stream."""
+    freed = []
+
+    class Heavy(EverySecond):
+        def open(self) -> "Heavy":
+            return Heavy()
+
+        def __del__(self) -> None:
+            freed.append(threading.current_thread().name)
+
+    async with WorkerThreads(2) as workers:
+        streams = streams_on(workers)
+        opened = [await streams.open(OPTIONS, [Heavy()]) for _ in range(3)]
+        for number, stream in enumerate(opened):
+            async with stream:
+                await stream.push(noise(250))
+                if number:
+                    stream.end_input()
+                    await events_of(stream)
+    assert len([name for name in freed if name.startswith("onbeat")]) >= 3
+    assert [stream.statistics.pushed_frames > 0 for stream in opened] == [True] * 3
 
 
 @pytest.mark.parametrize("stages_come_first", [True, False])
