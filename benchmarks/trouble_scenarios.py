@@ -37,7 +37,7 @@ NEVER_S = 999.0
 """In the place of a recovery that did not come before the end."""
 
 
-TRIES, HURRIED_TRIES = 4, 3
+TRIES, HURRIED_TRIES = 4, 2
 """How often a trial is run, at most, until the machine is about as fast after it as before."""
 
 Carried = Callable[[float], int]
