@@ -4,7 +4,8 @@ Carried is what the best static setting carries for as long as trials of trouble
 calls, times what the bare calls allow just then.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.live_trials import Ran
@@ -33,7 +34,7 @@ class Beside:
     @property
     def apart(self) -> float:
         """By what factor they differ, 1 or more."""
-        return max(self.before, self.after) / min(self.before, self.after)
+        return apart(self.before, self.after)
 
     @property
     def is_calm(self) -> bool:
@@ -68,10 +69,14 @@ def carried_now(stand: Stand) -> float:
     return max(1.0, stand.lasting * stand.bound_now(seconds=PROBE_S))
 
 
-def disturbed(trials: Iterable[Beside]) -> tuple[str, ...]:
-    """What is to be said where fewer than half of the trials count."""
-    found = list(trials)
-    if 2 * sum(each.is_calm for each in found) > len(found):
+def apart(before: float, after: float) -> float:
+    """By what factor the two differ, 1 or more; infinite where one is 0."""
+    return max(before, after) / min(before, after) if min(before, after) else math.inf
+
+
+def disturbed(trials: Sequence[Beside]) -> tuple[str, ...]:
+    """What is to be said where no more than half of the trials count."""
+    if 2 * sum(each.is_calm for each in trials) > len(trials):
         return ()
-    apart = max(each.apart for each in found)
-    return (f"too disturbed: the bare calls before and after a trial differ by up to {100 * (apart - 1):.0f} %",)
+    most = max(each.apart for each in trials)
+    return (f"too disturbed: the bare calls before and after a trial differ by up to {100 * (most - 1):.0f} %",)

@@ -107,7 +107,7 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
             ),
         ),
         invalid=(
-            *disturbed(each.beside for each in rounds[GOVERNED]),
+            *disturbed([each.beside for each in rounds[GOVERNED]]),
             *doubts_of({GOVERNED: trials[GOVERNED]}, ours=0.0),
         ),
     )

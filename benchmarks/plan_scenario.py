@@ -19,6 +19,7 @@ from statistics import fmean
 import anyio
 import soundfile
 
+from benchmarks.carried import MOST_APART, apart
 from benchmarks.material import digit_strings, model
 from benchmarks.scale import TARGET_MS, Scale
 from benchmarks.workloads import RATE_HZ
@@ -42,9 +43,6 @@ SEARCH_S = 60.0
 FIRST_SHARE = 0.9
 """Of what was carried before, where the next search begins."""
 
-MAX_DRIFT = 1.1
-"""A round counts if what is carried before and after learning agrees within this factor."""
-
 LEAST, MOST = 0.8, 1.2
 """Bounds of what is foreseen, as a share of what is carried. Too many is worse: the target is then not held."""
 
@@ -65,7 +63,7 @@ class Round:
     @property
     def is_steady(self) -> bool:
         """Whether the machine was as quick after learning as before."""
-        return max(self.before, self.after) <= MAX_DRIFT * min(self.before, self.after)
+        return apart(self.before, self.after) <= MOST_APART
 
     @property
     def share(self) -> float:

@@ -199,7 +199,7 @@ def play(stand: Stand, scene: Scene, *, at_end: Callable[[], None] = lambda: Non
                 "Chunk latency", {name: runs[0].trial.outcome.latency for name, runs in ran.items()}, target_s=TARGET_S
             ),
         ),
-        invalid=(*disturbed(each for each in found[GOVERNED]), *doubts_of(ran, ours=ours)),
+        invalid=(*disturbed(found[GOVERNED]), *doubts_of(ran, ours=ours)),
     )
 
 

@@ -123,7 +123,7 @@ class Dispatch:
             known = self._kinds[kind] = _Known(kind.key, self.means.setdefault(kind.key, MeanCost()))
         known.mean_batch += (times.calls - known.mean_batch) / _MEAN_OF_CALLS
         known.sizer.observe(calls=times.calls, service_s=times.service_s)
-        if not kind.hop.is_shared:
+        if not kind.hop.is_shared:  # of long calls each would wait for those before it
             self.costs.bound(kind.key, 1 if known.sizer.calls() == 1 else None)
         known.mean.observe(calls=times.calls, service_s=times.service_s, cpu_s=cpu_s or 0.0)
         has_moved = self.costs.observe(known.key, batch=times.calls, service_s=times.service_s, cpu_s=cpu_s)
@@ -131,11 +131,6 @@ class Dispatch:
             self.replan()
 
     def _cap(self, kind: HopKind, known: _Known) -> int:
-        """Where streams share a model's call the cost model says how many; sessions also share the way to a worker.
-
-        Unless theirs are long calls: each would wait for those before it, and the way is nothing beside them.
-        """
+        """Where streams share a model's call the cost model says how many; sessions also share the way to a worker."""
         cap = self.costs.cap(known.key)
-        if kind.hop.is_shared:
-            return cap
-        return max(cap, known.sizer.calls()) if known.sizer.calls() > 1 else 1
+        return cap if kind.hop.is_shared else max(cap, known.sizer.calls())

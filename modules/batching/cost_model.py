@@ -126,7 +126,7 @@ class CostModel:
             known.finder.look(known.costs, self._limits_of(key))
 
     def bound(self, key: CostKey, max_batch: int | None) -> None:
-        """Have no larger batches of `key` tried than that, whether or not they would pay; `None` takes it back."""
+        """Allow no larger batches of `key` than that, whether or not they would pay; `None` takes it back."""
         if max_batch is None:
             self._most.pop(key, None)
         else:
@@ -143,7 +143,8 @@ class CostModel:
         Before any such call was seen, half of what calls of the same model may have: payloads may be larger.
         """
         known = self._keys.get(key)
-        return known.finder.cap if known else self._new_finder(key).knee
+        cap = known.finder.cap if known else self._new_finder(key).knee
+        return min(cap, self._most.get(key, cap))
 
     def is_settled(self, key: CostKey) -> bool:
         """Whether larger batches have been tried and do not pay, so that capacity at the knee is all there is.

@@ -58,7 +58,7 @@ class LowOfLate:
 
     def observe(self, value: float, *, now_s: float) -> float:
         """Learn the value of now; the lowest of late."""
-        if value < self._low or self._low == math.inf:
+        if value <= self._low:
             self._low = value
         else:
             self._low += (1 - math.exp((self._seen_s - now_s) / self._back_s)) * (value - self._low)
