@@ -95,7 +95,7 @@ class Dispatch:
             kind: self._cap(kind, known) for kind, known in self._kinds.items()
         }
         expected: dict[Hashable, float] = {
-            kind: self.costs.service_s(known.key, batch=caps[kind]) or 0.0 for kind, known in self._kinds.items()
+            kind: self.costs.expected_s(known.key, batch=caps[kind]) for kind, known in self._kinds.items()
         }
         self._workers.plan = BatchPlan(1, caps, expected, self._max_folder_batches)
 

@@ -5,7 +5,7 @@ from typing import Any
 from engine.stream_options import DEFAULT_CHUNK_S, StreamOptions
 from modules.audio.buffer import AudioBuffer
 from modules.batching.intake import Chunk, Dropped, Intake
-from modules.batching.live_chunks import ChunkPlace, first_length_s
+from modules.batching.live_chunks import ChunkPlace, first_length_s, is_behind
 from modules.errors import AudioError, Overloaded
 
 LITTLE_S = 1.0
@@ -41,6 +41,11 @@ class Inlet:
     def waiting_s(self) -> float:
         """The same in seconds."""
         return self.waiting_frames / self._options.sample_rate
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that the stream is late for good, unless it is given more than it sends."""
+        return is_behind(self.waiting_s, chunk_s=self.chunk_s)
 
     @property
     def pushed_s(self) -> float:

@@ -79,12 +79,11 @@ class LiveStream:
     @property
     def counts(self) -> StreamCounts:
         """How much it was sent, and how many of its chunks were answered in time, failed or were dropped."""
-        return StreamCounts(self._inlet.pushed_s, self._tally.chunks, self._tally.on_time)
+        return StreamCounts(self._inlet.pushed_s, self._tally.chunks, self._tally.on_time, self._inlet.is_behind)
 
     def use_chunks_of(self, chunk_s: float, *, number: int) -> None:
         """Cut chunks of `chunk_s` seconds from now on, unless the options fix it; `number` is the stream's own."""
-        begins_s = self._row.clock() - self._inlet.waiting_s
-        self._inlet.use_chunks_of(chunk_s, ChunkPlace(number, begins_s))
+        self._inlet.use_chunks_of(chunk_s, ChunkPlace(number, self._row.clock() - self._inlet.waiting_s))
         self._taken.tell()  # there may be room for more now
         self._advance()
 
@@ -97,7 +96,7 @@ class LiveStream:
     def suspend(self) -> None:
         """Begin no chunk until `resume`: others need the machine more. What waits, waits, or is dropped by policy."""
         waited = self._inlet.suspend()
-        if self._under_way and self._chunk and self._urgency.may_drop and self._is_taken_back():
+        if self._under_way and self._chunk and self._urgency.if_late == "drop" and self._is_taken_back():
             self._walk.failed()  # the chunks of many would make the streams late that are served
             self._dropped([self._inlet.gave_up(self._chunk)])
         self._dropped(waited)
@@ -187,6 +186,7 @@ class LiveStream:
         """Let the next chunk enter the hops, or the end of the input; whether there was one."""
         if chunk := self._inlet.next_chunk(is_ended=self._state == "ended"):
             self._urgency = self.options.urgency(chunk.available_s)
+            self._tally.begun(waited_s=self._row.clock() - chunk.available_s)
             self._walk.begin(chunk.audio)
             self._taken.tell()
         elif self._state == "ended":

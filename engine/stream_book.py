@@ -20,9 +20,9 @@ class _Entry:
     on_time: int = 0
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Who is served first: the higher priority, then who came first."""
-        return (-self.stream.options.priority, self.number)
+    def order(self) -> tuple[int, bool, int]:
+        """Who is served first: the higher priority, then who is not behind, then who came first."""
+        return (-self.stream.options.priority, self.stream.counts.is_behind, self.number)
 
 
 class StreamBook:
@@ -68,7 +68,10 @@ class StreamBook:
         self._least_wait_s = min(self._least_wait_s, queue_s)
 
     def follow(self, plan: Plan) -> None:
-        """Treat the streams as `plan` says: the first `max_streams` in order of priority and age are served."""
+        """Treat the streams as `plan` says: the first `max_streams` in order are served.
+
+        Who has fallen behind comes last among those of a priority: it is late anyway, and those in its stead are not.
+        """
         self._plan = plan
         for entry in self._entries.values():
             entry.stream.use_chunks_of(plan.chunk_s, number=entry.number)

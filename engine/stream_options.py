@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from modules.audio.buffer import AudioBuffer
-from modules.batching.ready_queue import Urgency
+from modules.batching.ready_queue import IfLate, Urgency
 
 OverloadPolicy = Literal["wait", "reject", "drop_oldest", "drop_newest"]
 
@@ -39,18 +39,22 @@ class StreamOptions:
         AudioBuffer.check_rate(self.sample_rate)
 
     def urgency(self, available_s: float, *, is_end: bool = False) -> Urgency:
-        """How urgent a chunk is whose last sample was there at `available_s`, or the end of the input; that is kept."""
-        may_drop = self.overload == "drop_oldest" and not is_end
-        return Urgency(available_s + self.deadline_s, self.priority, may_drop)
+        """How urgent a chunk is whose last sample was there at `available_s`, or the end of the input."""
+        if_late: IfLate = "insist" if is_end else "drop" if self.overload == "drop_oldest" else "yield"
+        return Urgency(available_s + self.deadline_s, self.priority, if_late)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamCounts:
-    """How much a stream was sent in seconds, and its chunks: answered, failed or dropped, and those on time."""
+    """How much a stream was sent in seconds, and its chunks: answered, failed or dropped, and those on time.
+
+    Without chunks that were late before they could begin, the stream being behind; `is_behind` says that it is now.
+    """
 
     pushed_s: float
     chunks: int
     on_time: int
+    is_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)

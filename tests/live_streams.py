@@ -1,7 +1,7 @@
 """Live streams with stages of a test's own, what is seen of them from outside, and fake ones."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -130,3 +130,7 @@ class FakeStream:
         """So much more was sent and answered."""
         counts = self.counts
         self.counts = StreamCounts(counts.pushed_s + pushed_s, counts.chunks + chunks, counts.on_time + on_time)
+
+    def falls_behind(self, *, is_behind: bool = True) -> None:
+        """More waits of it from now on than will ever be on time, or no longer."""
+        self.counts = replace(self.counts, is_behind=is_behind)

@@ -181,13 +181,13 @@ class CostModel:
         own_s = known.costs.quantile_s(batch, quantile) if known else None
         return None if own_s is None else own_s * self.scale(key)
 
-    def expected_s(self, key: CostKey) -> float:
+    def expected_s(self, key: CostKey, *, batch: int) -> float:
         """Seconds that a call is expected to take, to judge by whether a deadline can still be met; 0 when unknown.
 
         Never more than `max_expected_s`, however dear calls have become: else every chunk would be given up as it
         comes, no call would be made any more, and nobody would learn that they are cheap again.
         """
-        return min(self.service_s(key, batch=self.cap(key)) or 0.0, self.limits.max_expected_s)
+        return min(self.service_s(key, batch=batch) or 0.0, self.limits.max_expected_s)
 
     def learnt(self, key: CostKey) -> LearntCost | None:
         """What is known of `key`, for people."""

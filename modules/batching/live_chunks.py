@@ -14,6 +14,8 @@ from modules.batching.mean_cost import MeanCost
 LIVE_LENGTHS_S = (0.2, 0.4, 0.8)
 """Lengths a live chunk may have by default, in seconds: the recogniser's grain and two doublings of it."""
 
+_BEHIND_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class LengthCost:
@@ -71,6 +73,11 @@ def _cost(
     calls_s = [model.service_s(key, batch=model.knee(key), quantile=0.95) or 0.0 for key in keys]
     is_settled = all(model.is_settled(key) for key in keys)
     return LengthCost(chunk_s, busy_s, cpu_s, max(calls_s), is_settled)
+
+
+def is_behind(waiting_s: float, *, chunk_s: float) -> bool:
+    """Whether a stream of which `waiting_s` seconds wait, the chunk that it gathers included, has fallen behind."""
+    return waiting_s > chunk_s + _BEHIND_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ Earliest deadline first, live before folder work, calls of one kind together. Wo
 once if there is any; what queues up behind busy workers forms the batch. There is no wait window.
 
 Under overload the earliest deadline is the one that is missed already, and serving it makes the next one late too. So a
-live call that can no longer be on time waits while those that can have little time left: some streams fall behind, the
-others stay whole, and what fell behind catches up as soon as that makes nobody late. Where its stream allows that it be
-dropped, it is.
+live chunk that can no longer be on time waits while there is one that can: some streams fall behind, the others stay
+whole. Of those behind the one that is least late goes first: its next chunk will be on time first, and each stream that
+has caught up leaves one less. Where its stream allows that it be dropped, it is.
 """
 
 import heapq
@@ -14,12 +14,14 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 Item = TypeVar("Item")
 
 FOLDER = math.inf
 """The deadline of work that has none: it runs when no live call waits."""
+
+IfLate: TypeAlias = Literal["insist", "yield", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,6 @@ class BatchPlan:
     for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it. A worker takes
     a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own;
     calls that are taken one by one are long, and where their memory is counts for nothing then.
-    Late calls go first while the most urgent of the others has `late_slack_s` seconds or more until its deadline.
     """
 
     default_cap: int = 1
@@ -38,7 +39,6 @@ class BatchPlan:
     service_s: Mapping[Hashable, float] = field(default_factory=dict)
     max_folder_batches: int | None = None
     home_slack_s: float = 0.05
-    late_slack_s: float = 0.1
 
     def __post_init__(self) -> None:
         for cap in (self.default_cap, *self.caps.values()):
@@ -47,9 +47,8 @@ class BatchPlan:
         for expected_s in self.service_s.values():
             if not 0 <= expected_s < math.inf:
                 raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
-        for name in ("home_slack_s", "late_slack_s"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 s or more, got {getattr(self, name)}")
+        if not self.home_slack_s >= 0:
+            raise ValueError(f"home_slack_s must be 0 s or more, got {self.home_slack_s}")
         if self.max_folder_batches is not None and self.max_folder_batches < 0:
             raise ValueError(f"max_folder_batches must be 0 or more, or None, got {self.max_folder_batches}")
 
@@ -62,12 +61,14 @@ class BatchPlan:
 class Urgency:
     """How urgent a call is: higher `priority` first, then the earlier `deadline_s`, an instant of the given clock.
 
-    One that `may_drop` is given up when it cannot make its deadline; another is then late work.
+    When it can no longer make its deadline, `if_late` says what becomes of it: it insists and goes on as the most
+    urgent, it yields to those that can make theirs, or it is dropped. A chunk whose stream sends another one insists on
+    nothing: under overload all would.
     """
 
     deadline_s: float = FOLDER
     priority: int = 0
-    may_drop: bool = False
+    if_late: IfLate = "insist"
 
     def __post_init__(self) -> None:
         if math.isnan(self.deadline_s):
@@ -86,7 +87,7 @@ class Taken(Generic[Item]):
     is_folder: bool = False
 
 
-_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline, arrival: smaller is sooner
+_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline, or -deadline if late, and arrival
 
 
 _Rank: TypeAlias = tuple[int, int, float, int]  # place, then as in an entry
@@ -105,44 +106,40 @@ class _Waiting(Generic[Item]):
         return len(self.on_time) + len(self.late) + len(self.folder)
 
     def settle(self, possible_s: float) -> list[Item]:
-        """Move heads with a deadline before `possible_s` to the late calls; those that may be dropped are returned."""
+        """Move heads with a deadline before `possible_s` to the late calls; those that are to be dropped come back."""
         expired: list[Item] = []
-        while self.on_time and self.on_time[0][1] < possible_s:
-            entry = heapq.heappop(self.on_time)
-            if entry[3].may_drop:
-                expired.append(entry[4])
+        while self.on_time and self.on_time[0][1] < possible_s and self.on_time[0][3].if_late != "insist":
+            before, deadline_s, number, urgency, item = heapq.heappop(self.on_time)
+            if urgency.if_late == "drop":
+                expired.append(item)
             else:
-                heapq.heappush(self.late, entry)
+                heapq.heappush(self.late, (before, -deadline_s, number, urgency, item))
         return expired
 
-    def rank(self, away_s: float, plan: BatchPlan, now_s: float, *, with_folder: bool) -> _Rank:
+    def rank(self, away_s: float, *, with_folder: bool) -> _Rank:
         """Where the most urgent call stands among all kinds; the last place when there is none to take.
 
         Its deadline counts as `away_s` later than it is.
         """
-        if self.on_time and self.on_time[0][1] < now_s + plan.late_slack_s:
-            place, heap = _PRESSING, self.on_time
+        if self.on_time:
+            place, heap = _IN_TIME, self.on_time
         elif self.late:
             place, heap = _LATE, self.late
-        elif self.on_time:
-            place, heap = _IN_TIME, self.on_time
         elif self.folder and with_folder:
             place, heap = _FOLDER_PLACE, self.folder
         else:
             return _NONE
-        before, deadline_s, number = heap[0][:3]
-        return (place, before, deadline_s + away_s, number)
+        before, order_s, number = heap[0][:3]
+        return (place, before, order_s + away_s, number)
 
     def pop(self, cap: int, free_workers: int, place: int) -> list[Item]:
         """At most `cap` calls, an even share for each free worker; a batch is all live or all folder work."""
-        first, then = (self.late, self.on_time) if place == _LATE else (self.on_time, self.late)
-        if place == _FOLDER_PLACE:
-            first = self.folder  # nothing else of this kind waits
-        taken = min(cap, -(-(len(first) + len(then)) // free_workers))
-        return [heapq.heappop(first or then)[4] for _ in range(taken)]
+        first = self.folder if place == _FOLDER_PLACE else self.on_time  # nothing else of this kind waits then
+        taken = min(cap, -(-(len(first) + len(self.late)) // free_workers))
+        return [heapq.heappop(first or self.late)[4] for _ in range(taken)]
 
 
-_PRESSING, _LATE, _IN_TIME, _FOLDER_PLACE = range(4)
+_IN_TIME, _LATE, _FOLDER_PLACE = range(3)
 _NONE = (9, 0, 0.0, 0)
 
 
@@ -210,7 +207,7 @@ class ReadyQueue(Generic[Item]):
             expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
             is_away = waiting.home not in (None, home) and self.plan.cap(kind) > 1
             away_s = self.plan.home_slack_s if is_away else 0.0
-            if (rank := waiting.rank(away_s, self.plan, now_s, with_folder=with_folder)) < best:
+            if (rank := waiting.rank(away_s, with_folder=with_folder)) < best:
                 best, chosen = rank, kind
         batch: list[Item] = []
         if best is not _NONE:

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from modules.batching.live_chunks import ChunkPlace, first_length_s
+from modules.batching.live_chunks import ChunkPlace, first_length_s, is_behind
 from modules.simulation.arrivals import PIECE_S, SentStream
 from modules.simulation.outcome import StreamOutcome
 
@@ -26,6 +26,7 @@ class SimulatedStream:
         "sent",
         "sent_next",
         "waiting",
+        "was_late",
     )
 
     def __init__(self, number: int, sent: SentStream) -> None:
@@ -35,16 +36,17 @@ class SimulatedStream:
         self.sent_next = 0
         self.is_open = False
         self.is_served = True
+        self.was_late = False
         self.in_flight = False
         self.waiting: deque[float] = deque()
         self.chunk: list[float] = []
         self._chunk_s = 0.0
         self.outcome = StreamOutcome()
 
-    @property
-    def rank(self) -> tuple[int, float, int]:
-        """Who is served first: the more important, then the older."""
-        return (-self.sent.priority, self.sent.opens_s, self.number)
+    def rank(self, chunk_s: float) -> tuple[int, bool, float, int]:
+        """Who is served first: the more important, then who is not behind, then the older."""
+        has_fallen_behind = is_behind(PIECE_S * len(self.waiting), chunk_s=chunk_s)
+        return (-self.sent.priority, has_fallen_behind, self.sent.opens_s, self.number)
 
     def push(self, now_s: float) -> None:
         """A piece is there."""

@@ -18,7 +18,7 @@ from modules.simulation.arrivals import PIECE_S
 from modules.simulation.live_streams import SimulatedStream
 from modules.simulation.machines import Processors
 from modules.simulation.outcome import KneeSeen, Outcome, WorkDone
-from modules.simulation.scenarios import Scenario, Static
+from modules.simulation.scenarios import Scenario
 from modules.simulation.watch import Watch
 from modules.tuning.controller import Controller
 from modules.tuning.folder_pace import FolderPace
@@ -141,12 +141,14 @@ class _Run:
         chunk_s = self._plan.chunk_s
         if stream.cut(chunk_s):
             deadline_s = stream.chunk[-1] + self._scenario.target_s
-            urgency = Urgency(deadline_s, stream.sent.priority, may_drop=not self._scenario.keeps_all)
+            stream.was_late = deadline_s < self._now_s
+            urgency = Urgency(deadline_s, stream.sent.priority, "yield" if self._scenario.keeps_all else "drop")
             self._queue.put(stream, _key(PIECE_S * len(stream.chunk)), urgency)
 
     def _admit(self) -> None:
-        """Serve the most important and oldest streams, as many as the plan says."""
-        is_open = sorted((stream for stream in self._streams if stream.is_open), key=lambda stream: stream.rank)
+        """Serve the most important and oldest streams that are not behind, as many as the plan says."""
+        chunk_s = self._plan.chunk_s
+        is_open = sorted((each for each in self._streams if each.is_open), key=lambda each: each.rank(chunk_s))
         for place, stream in enumerate(is_open):
             was_served, stream.is_served = stream.is_served, place < self._plan.max_streams
             if was_served and not stream.is_served and not self._scenario.keeps_all:
@@ -207,7 +209,8 @@ class _Run:
             if isinstance(item, _FolderCall):
                 self._at(self._now_s + self._pace().rest_share * wall_s, partial(self._put_folder, item))
                 continue
-            self._watch.answered(latency_s=self._now_s - item.chunk[-1], target_s=self._scenario.target_s)
+            if not item.was_late:
+                self._watch.answered(latency_s=self._now_s - item.chunk[-1], target_s=self._scenario.target_s)
             item.answered(self._now_s)
             self._cut(item)
         if has_moved:
@@ -272,15 +275,8 @@ class _Run:
         steps = round(self._scenario.limits.lengths_s[-1] / PIECE_S)
         keys = [_key(PIECE_S * (step + 1)) for step in range(steps)]  # folder calls are of one recording
         caps: dict[Hashable, int] = {key: static.cap if static else model.cap(key) for key in keys}
-        expected_s: dict[Hashable, float] = {
-            key: self._static_s(key, static) if static else model.expected_s(key) for key in keys
-        }
+        expected_s: dict[Hashable, float] = {key: model.expected_s(key, batch=caps[key]) for key in keys}
         self._queue.plan = BatchPlan(1, caps, expected_s, self._pace().max_batches)
-
-    def _static_s(self, key: CostKey, static: Static) -> float:
-        """As `CostModel.expected_s`, for calls as large as a person allows."""
-        model = self._model
-        return min(model.service_s(key, batch=static.cap) or 0.0, model.limits.max_expected_s)
 
     def _finished(self) -> Outcome:
         outcome = self._outcome

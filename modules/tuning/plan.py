@@ -74,7 +74,8 @@ class LoadSeen:
 
     - `streams`, `admitted`: streams open now, and those of them that are served.
     - `audio_s`: seconds of audio per second that the admitted streams sent.
-    - `chunks`, `on_time`: chunks of admitted streams that were answered, failed or dropped, and those on time.
+    - `chunks`, `on_time`: chunks of admitted streams that were answered, failed or dropped, and those on time. Without
+      those that were late before they could begin, because their stream was behind: they tell of a time that is over.
     - `standing_queue_s`: the shortest wait for a worker that any live chunk had: a queue that never emptied (the
       "standing queue" of Nichols and Jacobson, Controlling Queue Delay, ACM Queue 10(5), 2012).
     """

@@ -55,6 +55,14 @@ def test_calls_of_a_shared_stage_grow_to_the_knee() -> None:
     assert cap == dispatch.costs.cap(kind.key)
 
 
+def test_calls_that_have_become_dearer_than_the_target_are_expected_to_take_less() -> None:
+    """Else each chunk that may be dropped would be given up as it comes, and nobody learn that they are cheap again."""
+    workers = WorkerThreads(2)
+    dispatch, kind = Dispatch(workers, CostModel(CostLimits.of(0.3, workers=2))), HopKind(shared_hop(), 0.2)
+    learn(dispatch, kind, fixed_s=2.0, each_s=0.0)
+    assert workers.plan.service_s[kind] == 0.15
+
+
 def test_calls_that_gain_nothing_stay_small() -> None:
     """Twice as many take twice as long: one at a time is as good, and nobody waits for the others."""
     workers = WorkerThreads(2)

@@ -230,6 +230,15 @@ def test_an_empty_push_is_nothing() -> None:
 # Chunks
 
 
+def test_an_inlet_is_behind_when_a_second_waits_beyond_the_chunk_it_gathers() -> None:
+    """Less than that may be a moment in which the machine was slow."""
+    inlet = Inlet(StreamOptions(RATE_HZ, chunk_s=0.5))
+    inlet.take(audio(0, 1_500), 1.0)
+    assert not inlet.is_behind
+    inlet.take(audio(1_500, 1), 1.0)
+    assert inlet.is_behind
+
+
 def test_a_flush_lets_go_what_was_pushed_before_it() -> None:
     """In chunks as long as ever, the last one shorter; what comes later waits for its chunk again."""
     watched = Watched("wait", chunk=100)

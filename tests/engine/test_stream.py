@@ -794,7 +794,7 @@ class GivesUp(InlineWorkers):
 
     def _do(self, work: Work) -> None:
         self.urgencies.append(work.urgency)
-        if work.urgency.may_drop and len(self.urgencies) % 2 and self.withdraw(work):
+        if work.urgency.if_late == "drop" and len(self.urgencies) % 2 and self.withdraw(work):
             work.result = Expired()
             work.end()
         else:
@@ -820,7 +820,7 @@ def test_a_late_chunk_of_drop_oldest_is_dropped_and_counted() -> None:
             ("end", 0.4, 0),
         ]
         assert values(events) == [1.0, 3.0]
-        assert [urgency.may_drop for urgency in workers.urgencies] == [True] * 4 + [False]
+        assert [urgency.if_late for urgency in workers.urgencies] == ["drop"] * 4 + ["insist"]
         counts = stream.statistics
         assert (counts.answered_chunks, counts.dropped_frames, counts.waiting_frames) == (2, 2 * CHUNK, 0)
         assert (stream.counts.chunks, stream.counts.on_time) == (4, 2)
@@ -831,7 +831,7 @@ def test_a_late_chunk_of_drop_oldest_is_dropped_and_counted() -> None:
 
 @pytest.mark.parametrize("overload", ["wait", "reject", "drop_newest"])
 def test_a_late_chunk_of_another_policy_is_never_given_up(overload: OverloadPolicy) -> None:
-    """It is answered late."""
+    """It is answered late; the end of the stream waits for no other stream's chunks."""
 
     async def main() -> None:
         workers = GivesUp()
@@ -839,7 +839,7 @@ def test_a_late_chunk_of_another_policy_is_never_given_up(overload: OverloadPoli
             await stream.push(noise(4 * CHUNK))
             stream.end_input()
             assert len(values(await events_of(stream))) == 4
-        assert not any(urgency.may_drop for urgency in workers.urgencies)
+        assert [urgency.if_late for urgency in workers.urgencies] == ["yield"] * 4 + ["insist"]
 
     run_virtually(main)
 
@@ -901,7 +901,9 @@ def test_a_suspended_stream_waits_or_gives_up_by_its_policy(
         assert values(events) == numbers
         dropped = sum(event.samples for event in events if event.type is EventType.DROPPED)
         assert dropped == stream.statistics.dropped_frames
-        assert stream.counts.chunks == len(numbers), "what a stream loses while it is not served is no chunk"
+        assert stream.counts.chunks == min(2, len(numbers)), (
+            "what a stream loses while it is not served, or has late for it, is no chunk"
+        )
 
     run_virtually(main)
 
@@ -926,7 +928,7 @@ def test_a_chunk_that_no_worker_has_begun_is_given_up_with_its_stream(overload: 
         assert [event.type.value for event in events] == ["dropped", "end"] if drops else ["final", "final", "end"]
         assert events[0].start_s == 0.0
         assert stream.statistics.dropped_frames == 2 * CHUNK * drops
-        assert stream.counts.chunks == 2 * (not drops), "what a stream loses while it is not served is no chunk"
+        assert stream.counts.chunks == 1 * (not drops), "what it loses while it is not served, or has late, is no chunk"
 
     run_virtually(main)
 

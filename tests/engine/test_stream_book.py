@@ -81,6 +81,19 @@ def test_a_more_important_stream_takes_the_place_of_the_newest_of_the_others() -
     assert (older.told, newer.told) == ([], ["suspend", "resume"])
 
 
+def test_who_has_fallen_behind_is_suspended_before_the_newest_of_those_who_have_not() -> None:
+    """It is late anyway. The more important one stays, and who has caught up is served by age again."""
+    book = StreamBook()
+    streams = [opened(book, priority) for priority in (0, 0, 0, 1)]
+    for stream in (streams[0], streams[3]):
+        stream.falls_behind()
+    book.follow(plan(3))
+    assert [stream.is_suspended for stream in streams] == [True, False, False, False]
+    streams[0].falls_behind(is_behind=False)
+    book.follow(plan(3))
+    assert [stream.is_suspended for stream in streams] == [False, False, True, False]
+
+
 def test_closing_a_stream_twice_is_harmless() -> None:
     """The second time there is none."""
     book = StreamBook()

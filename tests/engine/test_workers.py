@@ -250,8 +250,8 @@ async def test_work_that_may_be_dropped_and_cannot_be_on_time_has_expired() -> N
         return list(payloads)
 
     async with WorkerThreads(1) as workers:
-        dropped = Asked(shared, 1, Urgency(time.perf_counter() - 1.0, may_drop=True))
-        late = Asked(shared, 2, Urgency(time.perf_counter() - 1.0))
+        dropped = Asked(shared, 1, Urgency(time.perf_counter() - 1.0, if_late="drop"))
+        late = Asked(shared, 2, Urgency(time.perf_counter() - 1.0, if_late="yield"))
         for asked in (dropped, late):
             workers.submit(asked.work)
             await asked.is_over()

@@ -4,16 +4,16 @@ import heapq
 import math
 import random
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from modules.batching.ready_queue import FOLDER, BatchPlan, ReadyQueue, Taken, Urgency
+from modules.batching.ready_queue import FOLDER, BatchPlan, IfLate, ReadyQueue, Taken, Urgency
 
 KINDS = ("asr", "vad", "tags")
 HOMES = {"asr": None, "vad": 0, "tags": 1}
@@ -21,7 +21,7 @@ HOMES = {"asr": None, "vad": 0, "tags": 1}
 
 deadlines = st.one_of(st.just(FOLDER), st.floats(0, 100))
 urgencies = st.builds(Urgency, deadlines, st.integers(-2, 2))
-droppable = st.builds(Urgency, deadlines, st.integers(-2, 2), st.booleans())
+all_urgencies = st.builds(Urgency, deadlines, st.integers(-2, 2), st.sampled_from(get_args(IfLate)))
 plans = st.builds(BatchPlan, st.integers(1, 8), st.dictionaries(st.sampled_from(KINDS), st.integers(1, 8)))
 plans_in_time = st.builds(
     BatchPlan,
@@ -29,7 +29,6 @@ plans_in_time = st.builds(
     st.dictionaries(st.sampled_from(KINDS), st.integers(1, 8)),
     st.dictionaries(st.sampled_from(KINDS), st.floats(0, 30)),
     st.one_of(st.none(), st.integers(0, 3)),
-    st.floats(0, 10),
     st.floats(0, 10),
 )
 
@@ -121,7 +120,7 @@ class Waiting(RuleBasedStateMachine):
         self.number = 0
         self.now_s = 0.0
 
-    @rule(kind=st.sampled_from(KINDS), urgency=droppable)
+    @rule(kind=st.sampled_from(KINDS), urgency=all_urgencies)
     def put(self, kind: str, urgency: Urgency) -> None:
         """A call comes."""
         call = Call(self.number, kind, urgency)
@@ -168,9 +167,9 @@ class Waiting(RuleBasedStateMachine):
         possible_s = self.now_s + self.queue.plan.service_s.get(kind, 0.0)
         expired = []
         for call in sorted((call for call in self.waiting if call.kind == kind), key=self.order):
-            if call.number in self.late or call.urgency.deadline_s >= possible_s:
+            if call.number in self.late or call.urgency.deadline_s >= possible_s or call.urgency.if_late == "insist":
                 break
-            if call.urgency.may_drop:
+            if call.urgency.if_late == "drop":
                 expired.append(call)
             else:
                 self.late.add(call.number)
@@ -178,21 +177,22 @@ class Waiting(RuleBasedStateMachine):
 
     def classes(self, calls: list[Call]) -> list[tuple[int, list[Call]]]:
         """The classes of a kind's calls that have any, in the order in which they are served."""
-        late = sorted((call for call in calls if call.number in self.late), key=lambda call: call.order)
+        late = sorted((call for call in calls if call.number in self.late), key=self.least_late)
         folder = sorted((call for call in calls if call.is_folder), key=lambda call: call.order)
         on_time = sorted(set(calls) - set(late) - set(folder), key=lambda call: call.order)
-        until_s = self.now_s + self.queue.plan.late_slack_s
-        place = 0 if on_time and on_time[0].urgency.deadline_s < until_s else 2
-        found = sorted([(place, on_time), (1, late), (3, folder)], key=lambda found: found[0])
-        return [(place, calls) for place, calls in found if calls]
+        return [(place, calls) for place, calls in enumerate((on_time, late, folder)) if calls]
 
     def rank(self, kind: str, classes: list[tuple[int, list[Call]]], home: int | None) -> tuple[int, int, float, int]:
         """Where a kind stands by its first class's head; what is best left to another worker counts as less urgent."""
         place, (head, *_) = classes[0]
-        _, before, deadline_s, number = head.order
+        before, order_s, number = self.least_late(head) if head.number in self.late else head.order[1:]
         is_away = HOMES[kind] not in (None, home) and self.queue.plan.cap(kind) > 1
         away_s = self.queue.plan.home_slack_s if is_away else 0.0
-        return (place, before, deadline_s + away_s, number)
+        return (place, before, order_s + away_s, number)
+
+    def least_late(self, call: Call) -> tuple[int, float, int]:
+        """The order of those that are late: priority, then the latest deadline, then who came first."""
+        return (-call.urgency.priority, -call.urgency.deadline_s, call.number)
 
     def order(self, call: Call) -> tuple[bool, bool, int, float, int]:
         """Folder work last, the late last of the live calls, else by urgency."""
@@ -264,52 +264,58 @@ def takings(queue: ReadyQueue[Call], now_s: float) -> list[list[int]]:
     return batches
 
 
-PRESSED = BatchPlan(late_slack_s=60.0)
-"""By this plan whatever waits in these tests has little time left."""
-
-
-def test_a_call_that_can_no_longer_be_on_time_goes_behind_those_that_can_and_have_little_time_left() -> None:
-    """It still goes before folder work, whatever the priorities of both."""
-    late, folder = Call(0, "asr", Urgency(1.0, 2)), Call(1, "vad", Urgency(priority=2))
-    queue = queue_of([late, folder, Call(2, "asr", Urgency(9.0)), Call(3, "vad", Urgency(8.0))], PRESSED)
+def test_a_chunk_that_can_no_longer_be_on_time_goes_behind_those_that_can() -> None:
+    """However much time these have; it still goes before folder work, whatever the priorities of both."""
+    late, folder = Call(0, "asr", Urgency(1.0, 2, "yield")), Call(1, "vad", Urgency(priority=2))
+    queue = queue_of([late, folder, Call(2, "asr", Urgency(9.0)), Call(3, "vad", Urgency(8.0))])
     assert takings(queue, now_s=1.1) == [[3], [2], [0], [1]]
 
 
-def test_what_is_late_catches_up_while_the_others_have_time() -> None:
-    """It goes before them, of its own kind and of others, until one of them has less time left than the slack."""
-    waiting = [Call(number, kind, Urgency(at_s)) for number, (kind, at_s) in enumerate([("asr", 1.0), ("vad", 3.0)])]
-    waiting += [Call(2, "asr", Urgency(3.5)), Call(3, "vad", Urgency(1.5))]
-    queue = queue_of(waiting, BatchPlan(late_slack_s=0.5))
-    assert [queue.take(1, now_s=now_s).batch[0].number for now_s in (2.0, 2.6, 2.7, 2.7)] == [0, 1, 3, 2]
+def test_of_late_chunks_the_one_that_is_least_late_goes_first() -> None:
+    """Within its own kind and among kinds: its stream has caught up first. Priority counts before that."""
+    waiting = [Call(number, kind, Urgency(at_s, 0, "yield")) for number, (kind, at_s) in enumerate(LATE)]
+    waiting.append(Call(4, "tags", Urgency(0.5, 1, "yield")))
+    assert takings(queue_of(waiting), now_s=9.0) == [[4], [2], [3], [1], [0]]
+
+
+LATE = [("asr", 1.0), ("vad", 2.0), ("asr", 4.0), ("vad", 3.0)]
 
 
 def test_late_calls_fill_the_batch_of_those_on_time() -> None:
-    """What would be taken together is, the late ones last where the others have little time left, else first."""
-    waiting = [Call(number, "asr", Urgency(deadline_s)) for number, deadline_s in enumerate([1.0, 9.0, 2.0, 8.0])]
-    assert takings(queue_of(waiting, replace(PRESSED, default_cap=3)), now_s=5.0) == [[3, 1, 0], [2]]
-    assert takings(queue_of(waiting, BatchPlan(default_cap=3)), now_s=5.0) == [[0, 2, 3], [1]]
+    """What would be taken together is, the late ones last."""
+    waiting = [Call(number, "asr", Urgency(at_s, 0, "yield")) for number, at_s in enumerate([1.0, 9.0, 2.0, 8.0])]
+    assert takings(queue_of(waiting, BatchPlan(default_cap=3)), now_s=5.0) == [[3, 1, 2], [0]]
+
+
+def test_what_insists_goes_on_as_the_most_urgent_when_it_is_late() -> None:
+    """The end of a stream, a model to be opened: they would else wait for as long as more is asked for than carried."""
+    waiting = [Call(0, "asr", Urgency(1.0, 0, "yield")), Call(1, "end", Urgency(2.0)), Call(2, "asr", Urgency(9.0))]
+    assert takings(queue_of(waiting), now_s=5.0) == [[1], [2], [0]]
 
 
 def test_a_deadline_nearer_than_the_expected_service_cannot_be_met() -> None:
     """What a call takes is told by kind; one that ends exactly at its deadline is on time."""
-    plan = replace(PRESSED, service_s={"asr": 0.5})
-    waiting = [Call(0, "asr", Urgency(1.4)), Call(1, "asr", Urgency(1.5)), Call(2, "vad", Urgency(1.6))]
+    plan = BatchPlan(service_s={"asr": 0.5})
+    waiting = [
+        Call(number, kind, Urgency(at_s, 0, "yield"))
+        for number, (kind, at_s) in enumerate([("asr", 1.4), ("asr", 1.5), ("vad", 1.6)])
+    ]
     assert takings(queue_of(waiting, plan), now_s=1.0) == [[1], [2], [0]]
 
 
 def test_what_is_late_once_stays_late() -> None:
     """A call moves back once: that its kind takes less time by the next plan does not bring it forward again."""
-    waiting = [Call(0, "asr", Urgency(1.0)), Call(1, "vad", Urgency(0.5))]
-    queue = queue_of(waiting, replace(PRESSED, service_s={"asr": 0.9}))
+    waiting = [Call(0, "asr", Urgency(1.0, 0, "yield")), Call(1, "vad", Urgency(0.5))]
+    queue = queue_of(waiting, BatchPlan(service_s={"asr": 0.9}))
     assert [call.number for call in queue.take(1, now_s=0.2).batch] == [1]
     queue.put(Call(2, "vad", Urgency(2.0)), "vad", Urgency(2.0))
-    queue.plan = PRESSED
+    queue.plan = BatchPlan()
     assert takings(queue, now_s=0.2) == [[2], [0]]
 
 
 def test_a_call_that_may_be_dropped_is_given_up_when_it_cannot_be_on_time() -> None:
     """It comes back as expired, once, and its neighbours are taken."""
-    queue = queue_of([Call(0, "asr", Urgency(1.0, may_drop=True)), Call(1, "asr", Urgency(3.0, may_drop=True))])
+    queue = queue_of([Call(0, "asr", Urgency(1.0, if_late="drop")), Call(1, "asr", Urgency(3.0, if_late="drop"))])
     taken = queue.take(1, now_s=2.0)
     assert [call.number for call in taken.expired] == [0]
     assert [call.number for call in taken.batch] == [1]
@@ -318,7 +324,7 @@ def test_a_call_that_may_be_dropped_is_given_up_when_it_cannot_be_on_time() -> N
 
 def test_a_kind_whose_calls_have_all_expired_is_forgotten() -> None:
     """Nothing of a stage that nobody uses any more is kept."""
-    queue = queue_of([Call(0, "asr", Urgency(1.0, may_drop=True))])
+    queue = queue_of([Call(0, "asr", Urgency(1.0, if_late="drop"))])
     assert len(queue.take(1, now_s=2.0).expired) == 1
     assert repr(queue) == "<ReadyQueue 0 waiting; >"
 
@@ -328,8 +334,8 @@ def test_a_kind_whose_calls_have_all_expired_is_forgotten() -> None:
 
 def test_a_worker_takes_what_is_at_home_with_it_first() -> None:
     """And what is at home with none; what is best left to another it takes rather than be idle, or do late work."""
-    queue: ReadyQueue[str] = ReadyQueue(replace(PRESSED, default_cap=2, home_slack_s=3.0))
-    queue.put("late", "late", Urgency(1.0), home=0)
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(default_cap=2, home_slack_s=3.0))
+    queue.put("late", "late", Urgency(1.0, if_late="yield"), home=0)
     for item, deadline_s, home in (("away", 5.0, 1), ("anywhere", 7.0, None), ("here", 6.0, 0)):
         queue.put(item, item, Urgency(deadline_s), home=home)
     assert [queue.take(1, now_s=2.0, home=0).batch for _ in range(4)] == [["here"], ["anywhere"], ["away"], ["late"]]
@@ -416,7 +422,7 @@ def overloaded(streams: int, workers: int, cap: int, seed: int, *, is_told_the_t
             members = [stream for stream in members if len(waiting[stream]) == 1]
         for stream in members:
             if waiting[stream]:
-                queue.put(stream, "asr", Urgency(waiting[stream][0] + TARGET_S))
+                queue.put(stream, "asr", Urgency(waiting[stream][0] + TARGET_S, if_late="yield"))
         while queue and len(running) < workers:
             batch = queue.take(workers - len(running), now_s=now_s if is_told_the_time else -math.inf).batch
             running[number := next(numbers)] = batch
@@ -441,6 +447,15 @@ def test_under_overload_most_streams_stay_wholly_on_time(streams: int, workers: 
     plain = overloaded(streams, workers, cap, seed, is_told_the_time=False)
     assert plain.whole_streams == 0.0
     assert plain.answers_on_time < 0.1
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(10, 40), st.integers(1, 3), st.integers(0, 10_000))
+def test_under_overload_few_streams_with_long_calls_stay_on_time_as_well(streams: int, workers: int, seed: int) -> None:
+    """Calls of up to a quarter of the target: a late one that went before one on time would make that late too."""
+    served = overloaded(streams, workers, 1, seed, is_told_the_time=True)
+    assert served.whole_streams >= 0.6
+    assert served.answers_on_time > 0.85
 
 
 def test_the_queue_says_what_waits() -> None:
