@@ -1,7 +1,7 @@
 """More live streams than can be carried: what is served of them, as a share of what a clairvoyant admission would keep.
 
-That is what the best static setting carries for as long, known as a share of the bare calls. How many streams it is
-just then, the bare calls tell before and after each trial.
+That is what the best static setting carries for as long, and how many streams it keeps healthy at best, both known as
+shares of the bare calls. How many streams these are just then, the bare calls tell before and after each trial.
 """
 
 import os
@@ -39,11 +39,12 @@ LEAST_SERVED = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A trial with that load, measured from `from_s` on."""
+    """A trial with that load, measured from `from_s` on; of what is carried a share `kept` can be healthy at best."""
 
     beside: Beside
     from_s: float
     load: float
+    kept: float
 
     @property
     def ran(self) -> Ran:
@@ -66,8 +67,8 @@ class Round:
 
     @property
     def healthy(self) -> float:
-        """Streams of which 99 of 100 pieces were on time, by those that are carried."""
-        return self.ran.trial.outcome.healthy / self.carried
+        """Streams of which 99 of 100 pieces were on time, by those that a clairvoyant admission would keep so."""
+        return self.ran.trial.outcome.healthy / (self.kept * self.carried)
 
 
 def overload(stand: Stand, load: float) -> ScenarioResult:
@@ -78,13 +79,13 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
     from_s = min(event_s + SETTLED_S, (event_s + scene_s - COOL_DOWN_S) / 2)
     rounds: dict[str, list[Round]] = {GOVERNED: [], FROZEN: []}
     wishes = {GOVERNED: Wish(count_from_s=from_s), FROZEN: Wish(event_s - 0.2, count_from_s=from_s)}
-    beat = Beat(stand)
+    beat, kept = Beat(stand), stand.kept / stand.lasting
     for number in range(rounds_of(stand)):
         for name, wish in wishes.items():
             if name == FROZEN and (number or stand.is_hurried):
                 continue
             trial = partial(_trial, stand, wish, load, number + 1)
-            rounds[name].append(Round(beat.run(trial), from_s, load))
+            rounds[name].append(Round(beat.run(trial), from_s, load, kept))
     told = {name: _told(each) for name, each in rounds.items() if each}
     trials = {name: [one.ran for one in each] for name, each in told.items()}
     return ScenarioResult(
@@ -92,6 +93,7 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
         f"What is served when {load:g} times as much is sent as can be carried?",
         (
             Parameter("carried", f"{rounds[GOVERNED][0].carried:.0f} streams by the best static setting just then"),
+            Parameter("healthy at best", f"{kept:.2f} of these, by the best static setting with as many as one likes"),
             Parameter("scene", f"{scene_s:g} s, the bare calls before and after each"),
             Parameter("load", f"{BEFORE:g}, then {load:g}; measured from {from_s:.1f} s on"),
             Parameter("rounds that count", f"{len(told[GOVERNED])} of {len(rounds[GOVERNED])}"),

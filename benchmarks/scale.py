@@ -65,6 +65,8 @@ class Climb:
 
     stairs: Stairs
     tried: list[tuple[int, Trial]] = field(default_factory=list)
+    healthy: list[float] = field(default_factory=list)
+    """The streams that were healthy in each, as a share of the bare calls."""
 
 
 class Stand:
@@ -76,6 +78,7 @@ class Stand:
         self.scale = scale
         self.is_hurried = is_hurried
         self._bounds: list[float] = []
+        self._climbs: dict[str, Climb] = {}
 
     @property
     def bound(self) -> float:
@@ -108,8 +111,10 @@ class Stand:
                 streams = max(1, round(climb.stairs.share * before))
                 trial = side(streams, len(climb.tried) + 1).trial
                 after = self.bound_now()
+                bare = (before + after) / 2
                 climb.tried.append((streams, trial))
-                climb.stairs.tried(2 * streams / (before + after), is_sustained=is_carried(trial))
+                climb.healthy.append(trial.outcome.healthy / bare)
+                climb.stairs.tried(streams / bare, is_sustained=is_carried(trial))
                 before = after
         return {name: climbs[name] for name in sides}
 
@@ -135,6 +140,7 @@ class Stand:
         sides = {str(each): partial(self.run_static, each) for each in settings}
         trials = max(3, self.scale.climbs // 2)
         climbs = self.climb(sides, trials=trials - trials // 2)
+        self._climbs = climbs
         near = _NEAR * max(climb.stairs.end for climb in climbs.values())
         left = {name: side for name, side in sides.items() if climbs[name].stairs.end >= near}
         if len(left) > 1:
@@ -147,13 +153,28 @@ class Stand:
 
         With a little more than is carried a queue grows that a trial of a few seconds is over before it is late.
         """
+        share, climb = self.static[self.best_static], self._lasting_climb
+        return share if climb is None else min(share, climb.stairs.end)
+
+    @cached_property
+    def kept(self) -> float:
+        """Streams that the best static setting keeps healthy at best, however many there are, as such a share.
+
+        What is carried has 99 of 100 chunks on time, and with one late chunk a stream is healthy no more.
+        """
+        climb = self._lasting_climb
+        return self.lasting if climb is None else max(climb.healthy)
+
+    @cached_property
+    def _lasting_climb(self) -> Climb | None:
+        """The stairs of the best static setting in trials as long as those of trouble, if it has climbed any."""
         share = self.static[self.best_static]
         if not self.scale.climbs or self.scale.trial_s >= LASTING_S:
-            return share
+            return self._climbs.get(str(self.best_static))
         side = partial(self.run_static, self.best_static, seconds=LASTING_S)
         climbs = {"lasting": Climb(Stairs(_LASTING_FIRST * share, first_trials=0))}
         trials = self.scale.climbs if self.is_hurried else _LASTING_TRIALS
-        return min(share, self.climb({"lasting": side}, trials=trials, climbs=climbs)["lasting"].stairs.end)
+        return self.climb({"lasting": side}, trials=trials, climbs=climbs)["lasting"]
 
     @property
     def best_static(self) -> Static:

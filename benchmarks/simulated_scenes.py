@@ -59,15 +59,16 @@ def burst(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
     return _run(bench, sent, 14.0, seed, is_frozen=is_frozen)
 
 
-def overload(bench: Bench, seed: int, *, load: float, is_frozen: bool = False) -> Outcome:
-    """From 60 % to `load` within half a second."""
+def overload(bench: Bench, seed: int, *, load: float, is_frozen: bool = False, keeps_all: bool = False) -> Outcome:
+    """From 60 % to `load` within half a second, by streams that lose what cannot be on time, or keep it all."""
     chance, ends_s = _chance(seed), 22.0
     more = bench.streams(load) - bench.streams(0.6)
     sent = joined(
         steady(bench.streams(0.6), ends_s, chance),
         between(more, chance, from_s=EVENT_S, until_s=ends_s, spread_s=0.5),
     )
-    return _run(bench, sent, ends_s, seed, is_frozen=is_frozen)
+    scenario = _scenario(bench, sent, ends_s, seed, is_frozen=is_frozen)
+    return simulate(replace(scenario, keeps_all=keeps_all))
 
 
 def neighbour(bench: Bench, seed: int, *, is_frozen: bool = False, is_calm: bool = False) -> Outcome:
@@ -195,8 +196,12 @@ def throttled(outcomes: Sequence[Outcome]) -> float:
 
 
 def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Outcome:
+    return simulate(_scenario(bench, sent, seconds, seed, is_frozen=is_frozen))
+
+
+def _scenario(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Scenario:
     frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
-    return simulate(Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s))
+    return Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s)
 
 
 def _is_back(outcome: Outcome, calm: Outcome) -> bool:

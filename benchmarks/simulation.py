@@ -21,6 +21,11 @@ LEAST_OF_BEST, LEAST_OF_ONE = 0.95, 1.15
 TARGET_S = 0.3
 LOADS = (1.2, 1.5, 2.0)
 
+LEAST_KEPT = 0.75
+"""Least goodput under overload where streams keep all they are sent: those that fell behind before they were suspended
+have to catch up while the others fill the machine, each of them with more the longer it takes.
+"""
+
 _SECONDS, _FROM_S = 12.0, 5.0
 _STREAMS_A_CORE = {2: 40, 8: 16, 64: 5}  # so few that the simulation stays quick
 _OTHER_STREAMS = 10
@@ -142,6 +147,10 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
                 Figure("p99 s", still.p99_s),
             ],
         )
+    for load in LOADS:
+        kept = scenes.served(bench, runs(scenes.overload, load=load, keeps_all=True))
+        figures = [Figure("goodput", kept.goodput, least=LEAST_KEPT), Figure("healthy", kept.healthy)]
+        yield f"overload of {load:g}, all kept", figures
     yield "neighbour of half a core", recovery(scenes.neighbour, since_s=EVENT_S, most_s=2.0, is_trouble=True)
     yield "model twice as slow", recovery(scenes.slow_model, since_s=EVENT_S, most_s=2.0, is_trouble=True)
     small, held = runs(scenes.quota), runs(scenes.quota, is_frozen=True)

@@ -138,7 +138,7 @@ class StreamsKnob:
             return None
         sentence = (
             f"{view.seen.load.streams} streams ask for more than the {fitting:.4g} that {view.plan.workers} workers "
-            f"carry; {kept} are served on time, the newest and least important others are suspended whole"
+            f"carry; {kept} are served on time; the least important, those behind and the newest are suspended whole"
         )
         return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
 

@@ -40,7 +40,8 @@ class Plan:
 
     - `chunk_s`: length of the chunks that live streams are cut into.
     - `workers`: worker threads that may run at once.
-    - `max_streams`: streams that are served; those beyond it, newest and lowest priority first, are suspended whole.
+    - `max_streams`: streams that are served; those beyond it are suspended whole, the lowest priority first, of equals
+      those that have fallen behind and then the newest.
     - `work_share`: the most of any tenth of a second that a worker works; less than 1 where a quota would be used up.
     - `folder_share`: the most of the workers' time that folder work may take, 0 (paused) to 1 (all that is idle).
     - `partials`: whether partial results are made.

@@ -19,9 +19,9 @@ from modules.simulation.scenarios import Static
 STATIC = Static(16, 0.2)
 
 
-def ran(*, on_time: int = 1_000) -> Ran:
+def ran(*, on_time: int = 1_000, healthy: int = 0) -> Ran:
     """A trial of 1,000 pieces."""
-    outcome = Outcome(1_000, on_time, 1_000 - on_time, 0, 0, 1, 0, HistogramSnapshot(), HistogramSnapshot())
+    outcome = Outcome(1_000, on_time, 1_000 - on_time, 0, 0, 1, healthy, HistogramSnapshot(), HistogramSnapshot())
     return Ran(Trial(outcome, (), Generated(0.0, 0.0, 0.0, 0.0, 0.0), ResourceSample(), ()))
 
 
@@ -69,13 +69,17 @@ def test_trials_most_of_which_were_disturbed_are_not_to_be_trusted() -> None:
 def test_what_lasts_is_no_more_than_what_a_short_trial_says(
     monkeypatch: pytest.MonkeyPatch, most: float, expected: float
 ) -> None:
-    """A setting that a short trial carries may not be carried for longer."""
+    """What a short trial carries may not be carried for longer; the most that were healthy are kept in mind."""
     stand = Stand(cast("Rig", None), SCALES["default"])
     asked: list[float | None] = []
+    healthy: list[float] = []
 
     def run_static(_: Static, streams: int, __: int, *, seconds: float | None = None) -> Ran:
         asked.append(seconds)
-        return ran(on_time=1_000 if streams <= 1_000 * most else 0)
+        is_carried = streams <= 1_000 * most
+        alive = round((0.9 if is_carried else 0.1) * streams)
+        healthy.append(alive / 1_000)
+        return ran(on_time=1_000 if is_carried else 0, healthy=alive)
 
     monkeypatch.setattr(stand, "bound_now", lambda: 1_000.0)
     monkeypatch.setattr(stand, "run_static", run_static)
@@ -83,3 +87,4 @@ def test_what_lasts_is_no_more_than_what_a_short_trial_says(
     assert stand.lasting == pytest.approx(expected, rel=0.07)
     assert stand.lasting <= 0.9
     assert set(asked) == {LASTING_S}
+    assert stand.kept == max(healthy)

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import simulated_scenes as scenes
 from benchmarks.simulated_bench import Bench, dear
 from benchmarks.simulated_scenes import EVENT_S
+from benchmarks.simulation import LEAST_KEPT
 from modules.simulation.machines import Machine
 from modules.simulation.outcome import Outcome
 from modules.simulation.scenarios import Scenario
@@ -93,6 +94,16 @@ def test_overload_costs_some_streams_all_and_not_all_streams_some(name: str, see
     assert found.goodput >= 0.90
     assert found.healthy >= (0.85 if name == FLAT and seeds == SOME and load == 2.0 else 0.90)
     assert found.p99_s <= TARGET_S
+
+
+@profiles
+@seeds
+@pytest.mark.parametrize("load", [1.3, 2.0])
+def test_streams_that_keep_all_are_held_as_well(name: str, seeds: range, load: float) -> None:
+    """What fell behind has to catch up: goodput at least 0.75 of capacity, and half of what could be is healthy."""
+    found = scenes.served(bench(name), runs(scenes.overload, name, seeds, load=load, keeps_all=True))
+    assert found.goodput >= LEAST_KEPT
+    assert found.healthy >= 0.5
 
 
 @profiles
