@@ -44,7 +44,7 @@ SCALES = {
 }
 """By name."""
 
-LASTING_S = 8.8
+LASTING_S = 12.8
 """A trial of that length tells what is carried while trouble lasts."""
 
 _LASTING_TRIALS, _LASTING_FIRST = 4, 0.93
