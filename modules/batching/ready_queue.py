@@ -61,9 +61,8 @@ class BatchPlan:
 class Urgency:
     """How urgent a call is: higher `priority` first, then the earlier `deadline_s`, an instant of the given clock.
 
-    When it can no longer make its deadline, `if_late` says what becomes of it: it insists and goes on as the most
-    urgent, it yields to those that can make theirs, or it is dropped. A chunk whose stream sends another one insists on
-    nothing: under overload all would.
+    When it can no longer make its deadline it is dropped, or waits until no other can make its own; then what insists
+    goes first, and what yields, as a chunk does whose stream sends another one, goes the least late first.
     """
 
     deadline_s: float = FOLDER
@@ -87,7 +86,7 @@ class Taken(Generic[Item]):
     is_folder: bool = False
 
 
-_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline, or -deadline if late, and arrival
+_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline or place among the late, arrival
 
 
 _Rank: TypeAlias = tuple[int, int, float, int]  # place, then as in an entry
@@ -108,12 +107,13 @@ class _Waiting(Generic[Item]):
     def settle(self, possible_s: float) -> list[Item]:
         """Move heads with a deadline before `possible_s` to the late calls; those that are to be dropped come back."""
         expired: list[Item] = []
-        while self.on_time and self.on_time[0][1] < possible_s and self.on_time[0][3].if_late != "insist":
+        while self.on_time and self.on_time[0][1] < possible_s:
             before, deadline_s, number, urgency, item = heapq.heappop(self.on_time)
             if urgency.if_late == "drop":
                 expired.append(item)
             else:
-                heapq.heappush(self.late, (before, -deadline_s, number, urgency, item))
+                order_s = -math.inf if urgency.if_late == "insist" else -deadline_s
+                heapq.heappush(self.late, (before, order_s, number, urgency, item))
         return expired
 
     def rank(self, away_s: float, *, with_folder: bool) -> _Rank:

@@ -34,7 +34,7 @@ and some of them suspended at each of the others; a stream that misses a second 
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
 
-_QUEUE_SOON, _AHEAD_S = 0.65, 1.0
+_QUEUE_SOON, _AHEAD_S = 0.8, 1.0
 """Standing queue as a share of the slack, as it will be in so many seconds at today's excess: with less, and nothing
 missed in the latest look, what is late may pass: a machine that is a little slower for a second makes nobody late.
 """
@@ -48,7 +48,7 @@ Partial results take a tenth of what recognising does, or less, with all that is
 _STUBBORN_S = 6.0
 """After so long of late chunks fewer streams are served though the capacity known would carry them."""
 
-_SURELY_OVER = 1.03
+_SURELY_OVER = 1.06
 """So many times what is carried are too many at once; with a little less what is known may be off, and it takes late
 chunks for a while to tell.
 """

@@ -18,7 +18,7 @@ MIN_GAIN, GAIN_LONGER = 1.03, 1.06
 FULL = 0.92
 """Share of a capacity that is as good as all of it: what is known of it may be off by as much as is left."""
 
-_LITTLE_SHORT = 1.1
+_LITTLE_SHORT = 1.2
 """Load up to which a length that carries a little more may be what is missing; under overload it is not."""
 
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit

@@ -831,7 +831,7 @@ def test_a_late_chunk_of_drop_oldest_is_dropped_and_counted() -> None:
 
 @pytest.mark.parametrize("overload", ["wait", "reject", "drop_newest"])
 def test_a_late_chunk_of_another_policy_is_never_given_up(overload: OverloadPolicy) -> None:
-    """It is answered late; the end of the stream waits for no other stream's chunks."""
+    """It is answered late; the end of the stream waits for no late chunk of another."""
 
     async def main() -> None:
         workers = GivesUp()

@@ -167,7 +167,7 @@ class Waiting(RuleBasedStateMachine):
         possible_s = self.now_s + self.queue.plan.service_s.get(kind, 0.0)
         expired = []
         for call in sorted((call for call in self.waiting if call.kind == kind), key=self.order):
-            if call.number in self.late or call.urgency.deadline_s >= possible_s or call.urgency.if_late == "insist":
+            if call.number in self.late or call.urgency.deadline_s >= possible_s:
                 break
             if call.urgency.if_late == "drop":
                 expired.append(call)
@@ -191,8 +191,9 @@ class Waiting(RuleBasedStateMachine):
         return (place, before, order_s + away_s, number)
 
     def least_late(self, call: Call) -> tuple[int, float, int]:
-        """The order of those that are late: priority, then the latest deadline, then who came first."""
-        return (-call.urgency.priority, -call.urgency.deadline_s, call.number)
+        """The order of those that are late: priority, then what insists, the latest deadline, and who came first."""
+        order_s = -math.inf if call.urgency.if_late == "insist" else -call.urgency.deadline_s
+        return (-call.urgency.priority, order_s, call.number)
 
     def order(self, call: Call) -> tuple[bool, bool, int, float, int]:
         """Folder work last, the late last of the live calls, else by urgency."""
@@ -287,10 +288,11 @@ def test_late_calls_fill_the_batch_of_those_on_time() -> None:
     assert takings(queue_of(waiting, BatchPlan(default_cap=3)), now_s=5.0) == [[3, 1, 2], [0]]
 
 
-def test_what_insists_goes_on_as_the_most_urgent_when_it_is_late() -> None:
-    """The end of a stream, a model to be opened: they would else wait for as long as more is asked for than carried."""
-    waiting = [Call(0, "asr", Urgency(1.0, 0, "yield")), Call(1, "end", Urgency(2.0)), Call(2, "asr", Urgency(9.0))]
-    assert takings(queue_of(waiting), now_s=5.0) == [[1], [2], [0]]
+def test_what_insists_is_the_first_of_what_is_late() -> None:
+    """In the order in which it came: the end of a stream, a model to be opened would else wait for all who catch up."""
+    waiting = [Call(0, "asr", Urgency(3.0, 0, "yield")), Call(1, "end", Urgency(2.0)), Call(2, "open", Urgency(1.0))]
+    waiting.append(Call(3, "asr", Urgency(9.0, 0, "yield")))
+    assert takings(queue_of(waiting), now_s=5.0) == [[3], [1], [2], [0]]
 
 
 def test_a_deadline_nearer_than_the_expected_service_cannot_be_met() -> None:

@@ -90,7 +90,7 @@ def test_overload_suspends_the_newest_streams_at_once_and_says_so() -> None:
 def test_no_stream_is_suspended_while_giving_up_partial_results_may_be_enough() -> None:
     """At a load little above what is carried with them, and none late: a second later it has shown."""
     governor, costs = controller(limits=replace(LIMITS, lengths_s=(0.2,))), (replace(COSTS[0], is_settled=True),)
-    waits = load(21, queue_s=0.15)
+    waits = load(22, queue_s=0.2)
     first = governor.decide(seen(0.0, waits, costs=costs))
     assert [move.knob for move in first.moves if move.knob in (Knob.PARTIALS, Knob.STREAMS)] == [Knob.PARTIALS]
     assert knobs([governor.decide(seen(0.75, waits, costs=costs))]) == []
