@@ -34,9 +34,10 @@ and some of them suspended at each of the others; a stream that misses a second 
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
 
-_QUEUE_SOON, _AHEAD_S = 0.8, 1.0
+_QUEUE_SOON, _QUEUE_SOON_BEYOND, _AHEAD_S = 0.8, 0.35, 1.0
 """Standing queue as a share of the slack, as it will be in so many seconds at today's excess: with less, and nothing
 missed in the latest look, what is late may pass: a machine that is a little slower for a second makes nobody late.
+With less of it already where streams are suspended, and more is asked for than is carried.
 """
 
 _RELIEF, _RELIEF_S = 1.1, 1.0
@@ -54,8 +55,14 @@ chunks for a while to tell.
 """
 
 _LASTING_S = 4.0
-"""What stands in the queue after chunks have been late for a while must be gone within so many seconds, by what the
-streams leave of the capacity: at a load of 1 a queue that formed once makes every chunk late for ever after.
+"""What stands in the queue after chunks have been late for a while, or while streams are suspended, must be gone within
+so many seconds, by what the streams leave of the capacity: at a load of 1 a queue that formed once makes every chunk
+late for ever after.
+"""
+
+_LEAST_KEPT, _LITTLE_OVER = 0.9, 1.15
+"""Where streams are suspended and the others ask for so many times what is carried at most, so many of these stay: what
+was known of the capacity a moment ago was not far off.
 """
 
 _DRAIN_S, _MOST_DRAIN = 1.0, 0.1
@@ -97,12 +104,12 @@ class StreamsKnob:
             return None
         fitting = view.capacity_s(cost) / view.stream_s
         surely, admitted = self._surely(view, fitting), view.seen.load.admitted
-        most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting else _SURELY_OVER
+        most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting or self._is_beyond(view) else _SURELY_OVER
         is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
         if (
             Rung.SUSPEND in view.rungs
             and view.is_late
-            and _is_late_now(view, admitted / fitting)
+            and self._is_late_now(view, admitted / fitting)
             and view.is_trusted
             and is_over
             and view.now_s - self._moved_s >= self._period_s
@@ -125,6 +132,18 @@ class StreamsKnob:
         low = self._lows.setdefault(view.plan.chunk_s, LowOfLate(back_s=_LULL_S))
         return min(fitting, low.observe(_WAVERING * fitting, now_s=view.now_s))
 
+    def _is_beyond(self, view: View) -> bool:
+        """Whether streams are suspended: more is asked for than is carried."""
+        return view.plan.max_streams < self._most
+
+    def _is_late_now(self, view: View, load: float) -> bool:
+        """Whether chunks were missed in the latest look, or are about to be and nothing given up lately will help."""
+        if view.seen.load.on_time < view.seen.load.chunks:
+            return True
+        may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
+        most = _QUEUE_SOON_BEYOND if self._is_beyond(view) else _QUEUE_SOON
+        return _queue_soon(view, load) >= most and not may_help
+
     def _suspend(self, view: View, fitting: float, admitted: int) -> Turn | None:
         if self._before_probe is not None and view.now_s - self._moved_s <= _PROBED_S:
             self._hold_until_s = view.now_s + self._hold_s
@@ -132,8 +151,10 @@ class StreamsKnob:
             sentence = f"with {admitted} streams chunks are late again; back to the {self._before_probe} that went well"
             return Turn(Knob.STREAMS, self._before_probe, sentence, is_urgent=True)
         load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
-        kept = min(math.floor(load * fitting), admitted - max(1, math.floor(_STEP * admitted)))
-        kept = max(kept, 1)
+        kept = math.floor(load * fitting)
+        if self._is_beyond(view) and admitted <= _LITTLE_OVER * fitting:
+            kept = max(kept, math.floor(_LEAST_KEPT * admitted))
+        kept = max(1, min(kept, admitted - max(1, math.floor(_STEP * admitted))))
         if kept >= view.plan.max_streams or kept >= admitted:
             return None
         sentence = (
@@ -163,14 +184,6 @@ class StreamsKnob:
             return None
         sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
         return Turn(Knob.STREAMS, more, sentence)
-
-
-def _is_late_now(view: View, load: float) -> bool:
-    """Whether chunks were missed in the latest look, or are about to be and nothing given up lately will help."""
-    if view.seen.load.on_time < view.seen.load.chunks:
-        return True
-    may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
-    return _queue_soon(view, load) >= _QUEUE_SOON and not may_help
 
 
 def _queue_soon(view: View, load: float) -> float:

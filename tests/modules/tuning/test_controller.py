@@ -118,6 +118,23 @@ def test_while_a_queue_drains_fewer_are_served_and_they_come_back_when_it_is_gon
     assert "what waited is done" in sentence
 
 
+def test_where_streams_are_suspended_a_queue_is_answered_sooner_and_by_few_more() -> None:
+    """Before a chunk is late, when calls have become a little dearer; where all are served, as much may pass."""
+    governor = controller(limits=replace(LIMITS, lengths_s=(0.2,)))
+
+    def look(at_s: float, streams: int, *, missed: int = 0, queue_s: float = 0.0) -> int:
+        cost = LengthCost(0.2, 0.021, 0.021, 0.02) if queue_s == 0.13 else COSTS[0]
+        what = load(streams, admitted=min(streams, governor.plan.max_streams), missed=missed, queue_s=queue_s)
+        governor.decide(seen(at_s, what, costs=(cost,)))
+        return governor.plan.max_streams
+
+    assert [look(number * LOOK_S, 20, queue_s=0.13) for number in range(6)] == [100] * 6
+    for number in range(6, 80):
+        calm = look(number * LOOK_S, 60, missed=0 if number > 16 else 200, queue_s=0.0 if number > 16 else 0.25)
+    assert 17 <= calm <= 19
+    assert 0.85 * calm <= look(20.0, 60, queue_s=0.13) < calm
+
+
 def test_a_queue_that_never_empties_is_drained_though_no_more_is_sent_than_is_carried() -> None:
     """At a load of 1 it stands for ever, and every chunk is late; after two seconds of that a few streams give way."""
     fixed, costs = replace(LIMITS, lengths_s=(0.2,)), (COSTS[0],)
