@@ -18,6 +18,11 @@ _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
 _STALE_S = 10.0
 """After so long the cost of a length that is not in use is no reason any more not to try it."""
 
+_PLAUSIBLE = 1.1
+"""A length left less than `_STALE_S` ago is taken to carry so many times what it did then at most. What is known of it
+by now is told by calls of other lengths, the first of which are few and of odd sizes.
+"""
+
 _MIN_GAIN_SHORTER = 1.10
 """What a shorter length must carry more when none is enough: it costs at least as much per second of audio, unless
 something like a cache is at its end."""
@@ -35,12 +40,12 @@ _PLENTY_S = 10.0
 
 @dataclass(slots=True)
 class _Past:
-    """What is remembered of one length: when it was last left, and when it would last not have been enough.
-
-    After it was tried in vain it is held, for `hold_s` from then on.
-    """
+    """What is remembered of one length: when it was last left, what it then carried in seconds of audio per second, and
+    when it would last not have been enough. After it was tried in vain it is held, for `hold_s` from then on.
+    """  # noqa: D205 - one sentence
 
     left_s: float = -math.inf
+    carried_s: float = math.inf
     lacked_s: float = -math.inf
     held_until_s: float = -math.inf
     hold_s: float = 0.0
@@ -85,6 +90,8 @@ class LengthKnob:
         """It was turned; how dear the length left is, will soon be out of date."""
         past = self._past[view.plan.chunk_s]
         past.left_s = view.now_s
+        if (cost := view.cost(view.plan.chunk_s)) is not None:
+            past.carried_s = view.capacity_s(cost)
         if turn.after > view.plan.chunk_s:
             past.lacked_s = self._lengthened_s = view.now_s
         elif turn.is_urgent:  # the longer one was tried in vain
@@ -107,7 +114,7 @@ class LengthKnob:
         if not (now.is_settled or view.is_late or self._is_pressed(view, load)):
             return None  # larger batches have not been tried yet, and nothing is late
         useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
-        enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * view.capacity_s(cost)]  # type: ignore[operator] # not None: see turn
+        enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * self._carries(view, cost)]  # type: ignore[operator] # not None: see turn
         is_urgent = _is_urgent(view, load)
         if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
             enough, useful = [], [now]
@@ -125,13 +132,19 @@ class LengthKnob:
         """The one before a longer one that was tried in vain; else the one that carries most, if it is worth a move."""
         if (before := self._before_vain(view, now, useful)) is not None:
             return self._to(view, before, load, is_urgent=True)
-        best = max(useful, key=view.capacity_s, default=now)
+        best = max(useful, key=lambda cost: self._carries(view, cost), default=now)
         gain = MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
         least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
         is_held = view.is_useful(now) and view.now_s < self._past[best.chunk_s].held_until_s
-        if best is now or is_held or view.capacity_s(best) < least_s:  # type: ignore[operator] # as above
+        if best is now or is_held or self._carries(view, best) < least_s:  # type: ignore[operator] # as above
             return None
         return self._to(view, best, load, is_urgent=_is_urgent(view, load))
+
+    def _carries(self, view: View, cost: LengthCost) -> float:
+        """What chunks of a length are taken to carry."""
+        past, known_s = self._past[cost.chunk_s], view.capacity_s(cost)
+        is_fresh = cost.chunk_s != view.plan.chunk_s and view.now_s - past.left_s < _STALE_S
+        return min(known_s, _PLAUSIBLE * past.carried_s) if is_fresh else known_s
 
     def _before_vain(self, view: View, now: LengthCost, useful: list[LengthCost]) -> LengthCost | None:
         """The shortest that carries about as much as one just gone to, and enough; later its cost is out of date."""

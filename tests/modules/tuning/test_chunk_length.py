@@ -1,5 +1,6 @@
 """Longer chunks are tried when the load asks for it, and kept only when they carry more."""
 
+import math
 import random
 
 import pytest
@@ -83,3 +84,27 @@ def test_shorter_chunks_are_gone_back_to_though_their_calls_seem_a_little_too_lo
         made = governor.decide(Observation(number * LOOK_S, seen, ResourcesSeen(cpus=2.0), costs))
         went += [move.after for move in made.moves if move.knob is Knob.CHUNK]
     assert went == lengths_s
+
+
+@pytest.mark.parametrize(("after_s", "goes_back"), [(1.0, False), (15.0, True)])
+def test_a_length_left_a_moment_ago_is_not_gone_back_to_for_what_others_say_that_it_carries(
+    after_s: float, *, goes_back: bool
+) -> None:
+    """It carried 20 streams when it was left, and the first calls of the next length say 36; later that may be true."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 2, 100))
+    left_s = math.inf
+    lengths_s = []
+    for number in range(120):
+        at_s = number * LOOK_S
+        known = [LengthCost(0.2, 0.02, 0.02, 0.02)]
+        if governor.plan.chunk_s > 0.2:
+            left_s = min(left_s, at_s)
+            shorter_s = 0.011 if at_s - left_s >= after_s else 0.02
+            known = [LengthCost(0.2, shorter_s, shorter_s, 0.02), LengthCost(0.4, 0.032, 0.032, 0.03)]
+            known.append(LengthCost(0.8, 0.06, 0.06, 0.06))
+        seen = LoadSeen(40, 40, 40.0, 500, 500, 0.0)
+        made = governor.decide(Observation(at_s, seen, ResourcesSeen(cpus=2.0), tuple(known)))
+        lengths_s += [move.after for move in made.moves if move.knob is Knob.CHUNK]
+        if at_s - left_s >= after_s + 2.0:
+            break
+    assert (0.2 in lengths_s) == goes_back
