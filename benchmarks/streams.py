@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.asking import asking_shares
 from benchmarks.bare_calls import BareCalls, Cadence, Call
+from benchmarks.carried import apart
 from benchmarks.material import digit_strings, model, read_speech
 from benchmarks.stairs import Stairs
 from engine import AsyncAudioProcessor, BatchProcessingConfig
@@ -287,7 +288,7 @@ def climb(
             bare.append(bare_calls(name, speech, seconds, guess))
             before, after = bare[-2].streams, bare[-1].streams
             share = 2 * streams / (before + after)
-            is_steady = max(before, after) <= MAX_DRIFT * min(before, after)
+            is_steady = apart(before, after) <= MAX_DRIFT
             drift = "" if is_steady else f"; not counted: the machine's speed went from {before:.0f} to {after:.0f}"
             print(f"    {name} {side}: {found}, {share:.2f} of the bare calls{drift}", flush=True)
             if is_steady:

@@ -115,7 +115,7 @@ class StreamsKnob:
             and view.now_s - self._moved_s >= self._period_s
         ):
             return self._suspend(view, surely, admitted)
-        if view.plan.max_streams >= self._most:
+        if not self._is_beyond(view):
             return None
         return self._let_back(view, surely, admitted)
 

@@ -90,8 +90,9 @@ class LengthKnob:
         """It was turned; how dear the length left is, will soon be out of date."""
         past = self._past[view.plan.chunk_s]
         past.left_s = view.now_s
-        if (cost := view.cost(view.plan.chunk_s)) is not None:
-            past.carried_s = view.capacity_s(cost)
+        cost = view.cost(view.plan.chunk_s)
+        assert cost is not None, view.plan
+        past.carried_s = view.capacity_s(cost)
         if turn.after > view.plan.chunk_s:
             past.lacked_s = self._lengthened_s = view.now_s
         elif turn.is_urgent:  # the longer one was tried in vain
