@@ -47,7 +47,10 @@ async def send(schedule: Schedule, on_send: OnSend, on_start: Callable[[float], 
 async def _received(process: Process, told: bytes, on_send: OnSend, on_start: Callable[[float], None]) -> Generated:
     assert process.stdin is not None
     assert process.stdout is not None
-    await process.stdin.send(told)
+    try:
+        await process.stdin.send(told)
+    except anyio.BrokenResourceError as error:
+        raise _died() from error
     rest, started_s = b"", None
     while True:
         rest += await _more(process.stdout)
@@ -76,4 +79,8 @@ async def _more(stdout: ByteReceiveStream) -> bytes:
     try:
         return await stdout.receive(1 << 16)
     except anyio.EndOfStream as error:
-        raise RuntimeError("the load generator ended before its schedule did; its stderr says why") from error
+        raise _died() from error
+
+
+def _died() -> RuntimeError:
+    return RuntimeError("the load generator ended before its schedule did; its stderr says why")

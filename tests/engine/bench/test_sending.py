@@ -35,6 +35,15 @@ def test_a_generator_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_
         anyio.run(send, drawn("steady", 1, 1.0, seed=0), lambda *_: None)
 
 
+def test_a_generator_that_dies_while_it_is_told_is_an_error_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    """The schedule is longer than a pipe holds, so that it is told for as long as the generator lives."""
+    monkeypatch.setattr(generator, "__file__", f"{tmp_path}/none.py")
+    with pytest.raises(RuntimeError, match="generator"):
+        anyio.run(send, drawn("steady", 200, 60.0, seed=0), lambda *_: None)
+
+
 def test_lateness_is_told_by_quantiles() -> None:
     """Of nothing it is 0."""
     assert generator.quantiles([]) == {"p50": 0.0, "p99": 0.0, "max": 0.0}
