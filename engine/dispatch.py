@@ -11,7 +11,7 @@ from engine.workers import WorkerThreads
 from modules.batching.chunks import HopSizer
 from modules.batching.cost_model import CostKey, CostModel
 from modules.batching.mean_cost import MeanCost
-from modules.batching.ready_queue import BatchPlan
+from modules.batching.ready_queue import BatchPlan, most_tries
 from modules.monitoring.engine_state import BatchState
 from modules.stages.hop import Hop
 
@@ -97,7 +97,15 @@ class Dispatch:
         expected: dict[Hashable, float] = {
             kind: self.costs.expected_s(known.key, batch=caps[kind]) for kind, known in self._kinds.items()
         }
-        self._workers.plan = BatchPlan(1, caps, expected, self._max_folder_batches)
+        proven: dict[Hashable, int] = {kind: self._proven(kind, known) for kind, known in self._kinds.items()}
+        self._workers.plan = BatchPlan(
+            1,
+            caps,
+            expected,
+            self._max_folder_batches,
+            proven=proven,
+            max_tries=most_tries(self._workers.max_running),
+        )
 
     def batches(self) -> Sequence[BatchState]:
         """How calls share hops now, for people: sessions at home with different workers are one row."""
@@ -134,3 +142,8 @@ class Dispatch:
         """Where streams share a model's call the cost model says how many; sessions also share the way to a worker."""
         cap = self.costs.cap(known.key)
         return cap if kind.hop.is_shared else max(cap, known.sizer.calls())
+
+    def _proven(self, kind: HopKind, known: _Known) -> int:
+        """The size beyond which calls are tries."""
+        knee = self.costs.knee(known.key)
+        return knee if kind.hop.is_shared else max(knee, known.sizer.calls())

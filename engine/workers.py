@@ -75,6 +75,7 @@ class WorkerThreads:
         self._idle = 0
         self._running = 0
         self._folder_running = 0
+        self._trying: set[int] = set()
         self._max_running = count
         self._pace, self._work_share = QuotaPace(), 1.0
         self._is_closing = False
@@ -201,7 +202,7 @@ class WorkerThreads:
             times = CallTimes(works[0].kind, len(works), ended_s - taken_s, spent_s - before_s)
             for work, result in zip(works, results, strict=True):
                 work.result, work.taken_s, work.ended_s, work.calls = result, taken_s, ended_s, len(works)
-            self._finish(works, times)
+            self._finish(number, works, times)
             del works, results  # a waiting worker must not keep the last ones alive
 
     def _next(self, number: int) -> list[Work]:
@@ -212,12 +213,20 @@ class WorkerThreads:
                 if rest_s <= 0 and (free := self._max_running - self._running) > 0:
                     now_s = time.perf_counter()
                     home = number if self._max_running == self.count else None
-                    taken = self._ready.take(free, now_s=now_s, folder_running=self._folder_running, home=home)
+                    taken = self._ready.take(
+                        free,
+                        now_s=now_s,
+                        folder_running=self._folder_running,
+                        tries_running=len(self._trying),
+                        home=home,
+                    )
                     if expired := [work for work in taken.expired if _claim(work)]:
                         self._give_up(expired, now_s)
                     if works := [work for work in taken.batch if _claim(work)]:
                         self._running += 1
                         self._folder_running += taken.is_folder
+                        if taken.is_try:
+                            self._trying.add(number)
                         return works
                     if taken.batch or taken.expired:
                         continue
@@ -236,9 +245,10 @@ class WorkerThreads:
             work.result, work.taken_s, work.ended_s = Expired(), now_s, now_s
         self._tell(works)
 
-    def _finish(self, works: list[Work], times: CallTimes) -> None:
+    def _finish(self, number: int, works: list[Work], times: CallTimes) -> None:
         with self._changed:
             self._running -= 1
+            self._trying.discard(number)
             self._folder_running -= works[0].urgency.deadline_s == FOLDER
             if self._work_share < 1:
                 self._pace.ended(works[0].taken_s, works[0].ended_s)

@@ -90,7 +90,7 @@ class CostModel:
         """Learn that a call of `batch` payloads took a worker `service_s` seconds, `cpu_s` of them on the CPU.
 
         `cpu_s` is the worker thread's own time; leave it out for a call that waits for another process or a device.
-        Returns whether caps may have changed, so that a new plan for the dispatcher is worth making.
+        Returns whether cap or knee may have changed, so that a new plan for the dispatcher is worth making.
         """
         assert batch >= 1, batch
         known = self._keys.get(key)
@@ -105,13 +105,13 @@ class CostModel:
         if cpu_s is not None and cpu_s > 0:
             model.contention.observe(wall_s=service_s, cpu_s=min(cpu_s, service_s))
             own_s = cpu_s
-        before, level = (costs.shifts, known.finder.cap), model.level.log
+        shifts, level, before = costs.shifts, model.level.log, (known.finder.cap, known.finder.knee)
         if not costs.observe(batch, own_s):
             return False
-        if costs.shifts != before[0]:
+        if costs.shifts != shifts:
             self._hold_others(known, model.level.log - level)
         known.finder.look(costs, self._limits_of(key))
-        return known.finder.cap != before[1]
+        return (known.finder.cap, known.finder.knee) != before
 
     def _hold_others(self, shifted: _Key, moved: float) -> None:
         """One kind of calls has shifted: of the others, those seen lately know themselves whether they have.

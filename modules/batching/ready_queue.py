@@ -24,6 +24,14 @@ FOLDER = math.inf
 IfLate: TypeAlias = Literal["insist", "yield", "drop"]
 
 
+_LEAST_TRIES = 2
+
+
+def most_tries(workers: int) -> int:
+    """How many tries of a larger batch may run at once on so many workers: enough to know soon whether it pays."""
+    return max(_LEAST_TRIES, math.ceil(math.sqrt(workers)))
+
+
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
     """How many calls may be taken at once, by kind; `default_cap` for a kind that is not named.
@@ -32,6 +40,9 @@ class BatchPlan:
     for a kind that is not named. At most `max_folder_batches` of folder work run at once, 0 to pause it. A worker takes
     a call that is at home with another only if its deadline is `home_slack_s` seconds earlier than those of its own;
     calls that are taken one by one are long, and where their memory is counts for nothing then.
+
+    Of a kind with a size that is `proven`, a larger batch is a try, of which at most `max_tries` run at once: one that
+    does not pay is known when it ends, and until then all workers would make the same mistake.
     """
 
     default_cap: int = 1
@@ -39,11 +50,15 @@ class BatchPlan:
     service_s: Mapping[Hashable, float] = field(default_factory=dict)
     max_folder_batches: int | None = None
     home_slack_s: float = 0.05
+    proven: Mapping[Hashable, int] = field(default_factory=dict)
+    max_tries: int | None = None
 
     def __post_init__(self) -> None:
-        for cap in (self.default_cap, *self.caps.values()):
+        for cap in (self.default_cap, *self.caps.values(), *self.proven.values()):
             if cap < 1:
                 raise ValueError(f"a batch cap must be at least 1, got {cap}")
+        if self.max_tries is not None and self.max_tries < 0:
+            raise ValueError(f"max_tries must be 0 or more, or None, got {self.max_tries}")
         for expected_s in self.service_s.values():
             if not 0 <= expected_s < math.inf:
                 raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
@@ -55,6 +70,16 @@ class BatchPlan:
     def cap(self, kind: Hashable) -> int:
         """The most calls of that kind taken at once."""
         return self.caps.get(kind, self.default_cap)
+
+    def cap_now(self, kind: Hashable, tries_running: int) -> int:
+        """The same while so many tries run."""
+        cap = self.cap(kind)
+        may_try = self.max_tries is None or tries_running < self.max_tries
+        return cap if may_try else min(cap, self.proven.get(kind, cap))
+
+    def is_try(self, kind: Hashable, batch: int) -> bool:
+        """Whether a batch of that size has yet to prove itself."""
+        return batch > self.proven.get(kind, batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +109,7 @@ class Taken(Generic[Item]):
     batch: list[Item]
     expired: list[Item] = field(default_factory=list)
     is_folder: bool = False
+    is_try: bool = False
 
 
 _Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline or place among the late, arrival
@@ -190,13 +216,19 @@ class ReadyQueue(Generic[Item]):
             del self._kinds[kind]
 
     def take(
-        self, free_workers: int, *, now_s: float = -math.inf, folder_running: int = 0, home: int | None = None
+        self,
+        free_workers: int,
+        *,
+        now_s: float = -math.inf,
+        folder_running: int = 0,
+        tries_running: int = 0,
+        home: int | None = None,
     ) -> Taken[Item]:
         """The most urgent call and others of its kind, most urgent first; of those at `home` or at none, if there are.
 
         As many as an even share of that kind for each of `free_workers`, at most the plan's cap: then workers that come
         free together work together, and a batch is large only when there is more to do than workers.
-        `folder_running` batches of folder work run already.
+        `folder_running` batches of folder work run already, and `tries_running` tries of larger batches.
         """
         assert free_workers >= 1, free_workers
         limit = self.plan.max_folder_batches
@@ -211,10 +243,11 @@ class ReadyQueue(Generic[Item]):
                 best, chosen = rank, kind
         batch: list[Item] = []
         if best is not _NONE:
-            batch = self._kinds[chosen].pop(self.plan.cap(chosen), free_workers, best[0])
+            batch = self._kinds[chosen].pop(self.plan.cap_now(chosen, tries_running), free_workers, best[0])
         self._waiting -= len(batch) + len(expired)
         if batch and not self._kinds[chosen]:
             del self._kinds[chosen]
         if expired:  # a kind may have lost all it had
             self._kinds = {kind: waiting for kind, waiting in self._kinds.items() if waiting}
-        return Taken(batch, expired, is_folder=best[0] == _FOLDER_PLACE)
+        is_try = self.plan.is_try(chosen, len(batch))
+        return Taken(batch, expired, is_folder=best[0] == _FOLDER_PLACE, is_try=is_try)

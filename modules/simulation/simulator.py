@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from modules.batching.cost_model import CostKey, CostLimits, CostModel
 from modules.batching.live_chunks import length_costs
-from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency
+from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency, most_tries
 from modules.simulation.arrivals import PIECE_S
 from modules.simulation.live_streams import SimulatedStream
 from modules.simulation.machines import Processors
@@ -51,6 +51,7 @@ class _Call:
     items: list[_Item]
     started_s: float
     work_s: float
+    is_try: bool
 
 
 class _Run:
@@ -65,11 +66,12 @@ class _Run:
         self._model = CostModel() if model is None else model
         self._model.limits = CostLimits.of(scenario.target_s, workers=workers)
         self._keys = {length_s: [_key(length_s)] for length_s in scenario.limits.lengths_s}
+        self._all_keys = [_key(PIECE_S * n) for n in range(1, round(max(self._keys) / PIECE_S) + 1)]
         self._streams = [SimulatedStream(number, sent) for number, sent in enumerate(scenario.streams)]
         self._events: list[tuple[float, int, partial[None]]] = []
         self._number = 0
         self._now_s = 0.0
-        self._busy = self._folder_running = 0
+        self._busy = self._folder_running = self._tries_running = 0
         self._watch = Watch()
         self._quota_pace, self._rested_s = QuotaPace(), 0.0
         self._outcome = Outcome(scenario.target_s, scenario.seconds, [stream.outcome for stream in self._streams])
@@ -161,14 +163,15 @@ class _Run:
     def _dispatch(self) -> None:
         while self._busy < self._plan.workers and self._queue and self._rested_s <= self._now_s:
             free = self._plan.workers - self._busy
-            taken = self._queue.take(free, now_s=self._now_s, folder_running=self._folder_running)
+            running = {"folder_running": self._folder_running, "tries_running": self._tries_running}
+            taken = self._queue.take(free, now_s=self._now_s, **running)
             for item in taken.expired:
                 assert isinstance(item, SimulatedStream)
                 item.dropped()
                 self._watch.chunks += 1
                 self._cut(item)
             if batch := [item for item in taken.batch if not self._is_given_up(item)]:
-                self._start(batch, is_folder=taken.is_folder)
+                self._start(batch, is_folder=taken.is_folder, is_try=taken.is_try)
             elif not (taken.batch or taken.expired):
                 return
 
@@ -178,7 +181,7 @@ class _Run:
             item.dropped()
         return is_lost
 
-    def _start(self, items: list[_Item], *, is_folder: bool) -> None:
+    def _start(self, items: list[_Item], *, is_folder: bool, is_try: bool) -> None:
         profile, folder = self._scenario.profile, self._scenario.folder
         if is_folder:
             assert folder is not None
@@ -193,10 +196,12 @@ class _Run:
             key = _key(chunk_s)
             work_s = profile.drawn_s(len(items), chunk_s, now_s=self._now_s, chance=self._chance)
         self._busy += 1
-        self._processors.start(_Call(key, items, self._now_s, work_s), work_s)
+        self._tries_running += is_try
+        self._processors.start(_Call(key, items, self._now_s, work_s, is_try), work_s)
 
     def _over(self, call: _Call) -> None:
         self._busy -= 1
+        self._tries_running -= call.is_try
         self._rest(call)
         wall_s = self._now_s - call.started_s
         has_moved = self._model.observe(call.key, batch=len(call.items), service_s=wall_s, cpu_s=call.work_s)
@@ -234,20 +239,16 @@ class _Run:
             self._set_caps()
             return
         streams = sum(stream.is_open for stream in self._streams)
-        seen = Observation(
-            self._now_s,
-            self._watch.load(streams=streams, admitted=min(streams, self._plan.max_streams), now_s=self._now_s),
-            self._watch.resources(self._processors, self._scenario.machine.cpus(now_s=self._now_s)),
-            length_costs(self._model, self._keys),
-            folder_waits=self._scenario.folder is not None,
-        )
+        load = self._watch.load(streams=streams, admitted=min(streams, self._plan.max_streams), now_s=self._now_s)
+        resources = self._watch.resources(self._processors, self._scenario.machine.cpus(now_s=self._now_s))
+        costs = length_costs(self._model, self._keys)
+        seen = Observation(self._now_s, load, resources, costs, folder_waits=self._scenario.folder is not None)
         decision = self._controller.decide(seen)
         self._outcome.observations.append(seen)
         self._outcome.decisions.append(decision)
         self._outcome.work.append(WorkDone(self._now_s, self._outcome.live_s, self._outcome.folder_s))
-        self._outcome.knees.append(
-            KneeSeen(self._now_s, self._model.knee(_key(self._plan.chunk_s)), self._plan.chunk_s)
-        )
+        chunk_s = self._plan.chunk_s
+        self._outcome.knees.append(KneeSeen(self._now_s, self._model.knee(_key(chunk_s)), chunk_s))
         has_changed, self._plan = decision.plan != self._plan, decision.plan
         self._set_caps()
         if has_changed:
@@ -269,14 +270,14 @@ class _Run:
 
     def _set_caps(self) -> None:
         """Tell the dispatcher what follows from the cost model."""
-        static, model = self._scenario.static, self._model
+        static, model, keys = self._scenario.static, self._model, self._all_keys  # folder calls are of one recording
         if self._is_frozen:
             return
-        steps = round(self._scenario.limits.lengths_s[-1] / PIECE_S)
-        keys = [_key(PIECE_S * (step + 1)) for step in range(steps)]  # folder calls are of one recording
         caps: dict[Hashable, int] = {key: static.cap if static else model.cap(key) for key in keys}
         expected_s: dict[Hashable, float] = {key: model.expected_s(key, batch=caps[key]) for key in keys}
-        self._queue.plan = BatchPlan(1, caps, expected_s, self._pace().max_batches)
+        proven: dict[Hashable, int] = {} if static else {key: model.knee(key) for key in keys}
+        tries, folder = most_tries(self._plan.workers), self._pace().max_batches
+        self._queue.plan = BatchPlan(1, caps, expected_s, folder, proven=proven, max_tries=tries)
 
     def _finished(self) -> Outcome:
         outcome = self._outcome

@@ -390,6 +390,36 @@ async def test_no_more_batches_of_folder_work_run_at_once_than_the_plan_allows()
         await call.have_begun(3)
 
 
+async def test_no_more_tries_of_a_larger_batch_run_at_once_than_the_plan_allows() -> None:
+    """Of three workers one tries four, the others take the two that are proven; a try that ends makes room."""
+    gated, sizes = Gated(), list[int]()
+
+    def shared(payloads: Sequence[int]) -> list[int]:
+        sizes.append(len(payloads))
+        gated()
+        return doubled(payloads)
+
+    async with WorkerThreads(3) as workers:
+        workers.plan = BatchPlan(caps={"test": 4}, proven={"test": 2}, max_tries=1)
+        asked = [Asked(shared, number, Urgency(1.0)) for number in range(20)]
+        async with held(workers):
+            for each in asked:
+                workers.submit(each.work)
+        await gated.have_begun(3)
+        assert sorted(sizes) == [2, 2, 4]
+        gated.gate.set()
+        for each in asked:
+            await each.is_over()
+        before, later = len(sizes), [Asked(shared, number, Urgency(1.0)) for number in range(12)]
+        async with held(workers):
+            for each in later:
+                workers.submit(each.work)
+        for each in later:
+            await each.is_over()
+    assert [each.work.result for each in asked] == [2 * number for number in range(20)]
+    assert 4 in sizes[before:]
+
+
 async def test_no_more_calls_run_at_once_than_may() -> None:
     """The limit may be raised while calls wait, and lowered; none is forgotten."""
     call = Gated()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from modules.batching.ready_queue import FOLDER, BatchPlan, IfLate, ReadyQueue, Taken, Urgency
+from modules.batching.ready_queue import FOLDER, BatchPlan, IfLate, ReadyQueue, Taken, Urgency, most_tries
 
 KINDS = ("asr", "vad", "tags")
 HOMES = {"asr": None, "vad": 0, "tags": 1}
@@ -30,6 +30,8 @@ plans_in_time = st.builds(
     st.dictionaries(st.sampled_from(KINDS), st.floats(0, 30)),
     st.one_of(st.none(), st.integers(0, 3)),
     st.floats(0, 10),
+    st.dictionaries(st.sampled_from(KINDS), st.integers(1, 8)),
+    st.one_of(st.none(), st.integers(0, 3)),
 )
 
 
@@ -382,6 +384,32 @@ def test_paused_folder_work_waits() -> None:
     assert len(queue) == 1
 
 
+# Larger batches are tried
+
+
+def test_no_more_tries_of_a_larger_batch_run_at_once_than_the_plan_allows() -> None:
+    """The others go on with what is proven: until a try ends all workers would make the same mistake."""
+    waiting = [Call(number, "asr", Urgency(1.0)) for number in range(10)]
+    queue = queue_of(waiting, BatchPlan(caps={"asr": 4}, proven={"asr": 2}, max_tries=1))
+    first, second = queue.take(1, tries_running=0), queue.take(1, tries_running=1)
+    assert (len(first.batch), first.is_try) == (4, True)
+    assert (len(second.batch), second.is_try) == (2, False)
+    assert len(queue.take(1).batch) == 4
+
+
+def test_where_nothing_is_said_of_what_is_proven_nothing_is_a_try() -> None:
+    """As of folder work, whose calls are capped by their length."""
+    queue = queue_of([Call(number, "asr", Urgency()) for number in range(3)], BatchPlan(default_cap=3, max_tries=0))
+    taken = queue.take(1, tries_running=5)
+    assert (len(taken.batch), taken.is_try) == (3, False)
+
+
+@pytest.mark.parametrize(("workers", "tries"), [(1, 2), (2, 2), (8, 3), (64, 8)])
+def test_few_of_many_workers_try_a_larger_batch(workers: int, tries: int) -> None:
+    """A size counts as explored after five calls."""
+    assert most_tries(workers) == tries
+
+
 # Overload
 
 
@@ -475,6 +503,8 @@ def test_the_queue_says_what_waits() -> None:
         ({"service_s": {"asr": math.inf}}, "0 s or more and finite, got inf"),
         ({"service_s": {"asr": math.nan}}, "0 s or more and finite, got nan"),
         ({"max_folder_batches": -1}, "0 or more, or None, got -1"),
+        ({"proven": {"asr": 0}}, "batch cap must be at least 1, got 0"),
+        ({"max_tries": -1}, "max_tries must be 0 or more, or None, got -1"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any], words: str) -> None:
