@@ -6,8 +6,8 @@ from typing import Self
 
 from modules.batching.size_class import SIZES
 
-_OWN_CALL, _WAIT = 0.925, 1.09  # of the longest calls, that have to fit into the target
-_EXPECTED_SHARE = 0.5  # of the target: a chunk that has so much time left is not given up
+_OWN_CALL, _WAIT = 1.182, 1.027  # of the longest calls, that have to fit into the target
+_EXPECTED_SHARE = 0.9  # of the target: a chunk that has so much time left is not given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class CostLimits:
         """
         return cls(
             max_batch,
-            max_service_s=target_s / (_OWN_CALL + _WAIT / math.sqrt(workers)),
+            max_service_s=target_s / (_OWN_CALL + _WAIT / workers),
             max_expected_s=_EXPECTED_SHARE * target_s,
             max_period_share=1 / (1 + 1 / workers),
         )

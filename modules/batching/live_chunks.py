@@ -31,6 +31,7 @@ class LengthCost:
     cpu_s: float
     call_s: float
     is_settled: bool = True
+    is_single: bool = False
 
     def __post_init__(self) -> None:
         for name in ("chunk_s", "busy_s", "cpu_s", "call_s"):
@@ -72,7 +73,8 @@ def _cost(
         cpu_s = late_cpu_s if is_mean else min(cpu_s, late_cpu_s)
     calls_s = [model.service_s(key, batch=model.knee(key), quantile=0.95) or 0.0 for key in keys]
     is_settled = all(model.is_settled(key) for key in keys)
-    return LengthCost(chunk_s, busy_s, cpu_s, max(calls_s), is_settled)
+    longest = calls_s.index(max(calls_s))
+    return LengthCost(chunk_s, busy_s, cpu_s, calls_s[longest], is_settled, is_single=model.knee(keys[longest]) == 1)
 
 
 def is_behind(waiting_s: float, *, chunk_s: float) -> bool:
@@ -119,6 +121,7 @@ def averaged(rows: Sequence[tuple[int, Sequence[LengthCost]]]) -> tuple[LengthCo
             cpu_s=sum(share * cost.cpu_s for share, cost in found),
             call_s=max(cost.call_s for _, cost in found),
             is_settled=all(cost.is_settled for _, cost in found),
+            is_single=max(found, key=lambda one: one[1].call_s)[1].is_single,
         )
         for chunk_s, found in sorted(by_length.items())
         if len(found) == len(rows)

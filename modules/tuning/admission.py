@@ -16,13 +16,17 @@ _KEEP_LOAD = 0.93
 _FULL_LOAD = 0.95
 """Most of the capacity up to which suspended streams are let back, one probe at a time."""
 
-_WAITS = 0.055
-"""What the capacity filled loses by calls that are long beside what they leave of the target, as a share of it.
+_WAITS = 0.078
+"""What the capacity filled loses by calls that are long beside what they leave of the target, as a share of it, where
+there is one worker; of several its share falls with the root of their number.
 
 In heavy traffic waits are exponential with a mean of v * call / (1 - load), v by how irregular arrivals and calls are
 (Kingman, The single server queue in heavy traffic, 1961): that 99 of 100 wait no longer than target - call, 1 - load
-must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound have a small v, about 0.012.
+must be 4.6 * v * call / (target - call). Chunks that come as regularly as sound have a small v, about 0.017; as in
+`CostLimits`, a clump of them is deeper by the root of how many calls are under way.
 """
+
+_LEAST_LOAD = 0.75  # filled however long calls are
 
 _LULL_S, _WAVERING = 2.0, 1.04
 """How many are served goes by the lowest capacity of so many seconds, less what it wavers by where nothing happens.
@@ -206,5 +210,5 @@ def _on_time_load(view: View) -> float:
     """The share of the capacity at which nearly all chunks wait no longer than their calls leave of the target."""
     cost = view.cost(view.plan.chunk_s)
     assert cost is not None
-    left_s = view.target_s - cost.call_s
-    return 1 - _WAITS * cost.call_s / left_s if left_s > cost.call_s / 4 else 0.75
+    left_s = max(view.target_s - cost.call_s, 1e-9)
+    return max(_LEAST_LOAD, 1 - _WAITS / math.sqrt(view.plan.workers) * cost.call_s / left_s)

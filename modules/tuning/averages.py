@@ -6,6 +6,7 @@ from collections import deque
 from modules.monitoring.targets import MAX_MISSES, samples_needed
 
 _FAST_S, _MEAN_S, _SLOW_S = 0.5, 3.0, 4.0
+_RIPPLE = 1.03  # of a sum that is seen four times a second and comes in pieces of a fifth
 _WINDOW_CHUNKS = 2000
 _SHOWN_CHUNKS = samples_needed(0)
 
@@ -25,8 +26,10 @@ class WorseAverage:
 
     @property
     def worse(self) -> float | None:
-        """The worse of both."""
-        return None if self._fast is None else max(self._fast, self._slow)
+        """The worse of both; the quick one counts when it is so much higher that it is no ripple."""
+        if self._fast is None:
+            return None
+        return self._fast if self._fast > _RIPPLE * self._slow else self._slow
 
     @property
     def mean(self) -> float | None:

@@ -9,8 +9,11 @@ from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import FULL, MIN_GAIN, Turn, View
 
-_GROW_ABOVE, _SHRINK_BELOW = 0.85, 0.83
-"""Load at which a length no longer has headroom, and below which a shorter one would have plenty: the deadband."""
+_GROW_ABOVE, _LACKS_ABOVE = 0.85, 0.87
+"""Load at which a length no longer has headroom, and above which a shorter one would not have been enough. It is gone
+back to when it was enough for `_PLENTY_S` without a break, and now has headroom too: the deadband is one of time, since
+what is known of a length that is not in use is off by more than a deadband of load could be wide.
+"""
 
 _GROW_WHEN_LATE, _DOUBT_S = 0.6, 0.75
 """When chunks have been late for so many seconds, a load above that is too much, whatever the costs known say."""
@@ -33,6 +36,9 @@ not `FULL`: speakers wait less with the shorter one."""
 
 _FIRST_HOLD_S, _MAX_HOLD_S = 20.0, 120.0
 """For so long a length that was tried in vain is not gone to again, for twice as long after the next time."""
+
+_SWING = 1.05
+"""So many times what is carried may pass by itself within ten seconds of going to a shorter length."""
 
 _PLENTY_S = 10.0
 """A shorter length is gone back to when it would have been enough for so long."""
@@ -68,7 +74,7 @@ class LengthKnob:
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
         self._past: defaultdict[float, _Past] = defaultdict(_Past)
-        self._lengthened_s = -math.inf
+        self._lengthened_s = self._shortened_s = -math.inf
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
 
     def turn(self, view: View) -> Turn | None:
@@ -80,7 +86,7 @@ class LengthKnob:
         if load <= _GROW_ABOVE:
             self._pressed_at = None
         for length_s in self._lengths_s:
-            if length_s < now.chunk_s and not _has_plenty(view, now, length_s, most=_GROW_ABOVE):
+            if length_s < now.chunk_s and not _has_plenty(view, now, length_s, most=_LACKS_ABOVE):
                 self._past[length_s].lacked_s = view.now_s
         if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
             return self._stronger(view, now, load)
@@ -97,6 +103,12 @@ class LengthKnob:
             past.lacked_s = self._lengthened_s = view.now_s
         elif turn.is_urgent:  # the longer one was tried in vain
             past.hold(view.now_s)
+        else:
+            self._shortened_s = view.now_s
+
+    def _may_pass(self, view: View, load: float) -> bool:
+        """Whether it is only a little too much, just after a shorter length was gone to, and nothing is late."""
+        return view.now_s - self._shortened_s < _PLENTY_S and load <= _SWING and not view.is_late
 
     def _is_pressed(self, view: View, load: float) -> bool:
         """Whether more is sent than is carried, for a while now: then larger batches would have come."""
@@ -116,7 +128,7 @@ class LengthKnob:
             return None  # larger batches have not been tried yet, and nothing is late
         useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
         enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * self._carries(view, cost)]  # type: ignore[operator] # not None: see turn
-        is_urgent = _is_urgent(view, load)
+        is_urgent = _is_urgent(view, load) and not self._may_pass(view, load)
         if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
             enough, useful = [], [now]
         if enough and enough[0] is not now:
@@ -168,7 +180,7 @@ class LengthKnob:
             if length_s >= now.chunk_s or view.is_late:
                 return None
             if view.now_s - self._past[length_s].lacked_s >= _PLENTY_S and _has_plenty(
-                view, now, length_s, most=_SHRINK_BELOW
+                view, now, length_s, most=_GROW_ABOVE
             ):
                 sentence = (
                     f"streams send {view.wanted_s:.3g} s of audio a second, and chunks of {length_s:g} s carry "

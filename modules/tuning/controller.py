@@ -22,12 +22,14 @@ from modules.tuning.switches import switches
 from modules.tuning.view import Turn, View
 
 REVERSE_S = 10.0
-"""A knob that was turned one way is not turned back sooner, unless that is urgent."""
+"""A knob that was turned one way is not turned back within so many seconds, unless that is urgent."""
 
 _LATE_QUEUE = 0.3  # of the target
 _LATE_MISSES = 0.02
+_MANY_MISSES = 0.1  # less than that in one look only may be of one call: of a hundred chunks one may be late
 _LEAST_SLACK = 0.2  # of the target
-_MISS_WEIGHT = 10.0  # so many times the share of misses counts like a standing queue
+_ALLOWED_MISSES = 0.01  # of a p99
+_MISS_WEIGHT = 10.0  # so many times the share of misses beyond these counts like a standing queue
 _CROWD, _OPENING_LOOKS = 1.05, 3  # so many times as many streams within so many looks
 _FEW_CHUNKS = 20  # fewer say nothing of a share of misses
 
@@ -104,8 +106,7 @@ class Controller:
             self._stream_s.observe(load.audio_s / load.admitted, over_s=over_s)
 
     def _view(self, seen: Observation) -> View:
-        chunks, misses = (sum(column) for column in list(zip(*self._lately, strict=True))[1:])
-        miss_share = misses / chunks if chunks >= _FEW_CHUNKS else 0.0
+        miss_share = self._miss_share()
         stream_s = self._stream_s.worse
         queue = seen.load.standing_queue_s
         queue_share = None if queue is None else self._share_of_slack(seen, queue)
@@ -131,6 +132,13 @@ class Controller:
             late_for_s=0.0 if self._late_since_s is None else seen.now_s - self._late_since_s,
         )
 
+    def _miss_share(self) -> float:
+        """Misses among the chunks of the last period, if they are more than a call that happened to be long."""
+        chunks = sum(each for _, each, _ in self._lately)
+        misses = [each for _, _, each in self._lately if each]
+        share = sum(misses) / chunks if chunks >= _FEW_CHUNKS else 0.0
+        return share if len(misses) > 1 or share >= _MANY_MISSES else 0.0
+
     def _share_of_slack(self, seen: Observation, queue_s: float) -> float:
         """The standing queue beyond the call that was running, as a share of what the deadline leaves beside calls."""
         cost = next((cost for cost in seen.lengths if cost.chunk_s == self.plan.chunk_s), None)
@@ -146,7 +154,7 @@ class Controller:
         moved_s, was_up = self._moved.get(turn.knob, (-math.inf, True))
         is_up = turn.after > getattr(self.plan, turn.knob)
         is_back = is_up != was_up and turn.knob is not Knob.STREAMS  # they come back by probes, with holds of their own
-        return now_s - moved_s >= (max(self._dwell_s, REVERSE_S) if is_back else self._dwell_s)
+        return now_s - moved_s > max(self._dwell_s, REVERSE_S) if is_back else now_s - moved_s >= self._dwell_s
 
     def _remember(self, turn: Turn, now_s: float) -> None:
         self._moved[turn.knob] = (now_s, turn.after > getattr(self.plan, turn.knob))
@@ -172,6 +180,6 @@ def _strain(view: View) -> Strain:
     if excess is not None and excess > 1 and not view.is_trusted:
         excess = None
     behind = view.queue
-    if view.miss_share:
-        behind = max(behind or 0.0, _MISS_WEIGHT * view.miss_share)
+    if view.miss_share > _ALLOWED_MISSES:
+        behind = max(behind or 0.0, _MISS_WEIGHT * (view.miss_share - _ALLOWED_MISSES))
     return Strain(behind, excess, view.seen.resources.memory_share)

@@ -81,8 +81,8 @@ MEMORY_RULE = RungRule(Rung.REFUSE_INPUT, "memory", enter=0.97, leave=0.90)
 TOO_SOON_S = 10.0
 """A rung taken again within so many seconds of being left was left too soon."""
 
-MAX_KEPT_S = 80.0
-"""The longest that a rung is kept for having been left too soon."""
+LEAST_KEPT_S, MAX_KEPT_S = 10.0, 80.0
+"""For so long a rung that relieves is kept, for twice as long each time that it was left too soon, and at most."""
 
 
 @dataclass(slots=True)
@@ -91,12 +91,12 @@ class _Kept:
 
     taken_s: float = -math.inf
     left_s: float = -math.inf
-    for_s: float = 0.0
+    for_s: float = LEAST_KEPT_S
 
     def take(self, now_s: float) -> None:
         """It is taken now."""
         was_too_soon = now_s - self.left_s < TOO_SOON_S
-        self.for_s = min(MAX_KEPT_S, max(TOO_SOON_S, 2 * self.for_s)) if was_too_soon else 0.0
+        self.for_s = min(MAX_KEPT_S, 2 * self.for_s) if was_too_soon else LEAST_KEPT_S
         self.taken_s = now_s
 
 
@@ -145,5 +145,5 @@ class Ladder:
 
     def _may_leave(self, top: RungRule, strain: Strain, now_s: float) -> bool:
         kept = self._kept.get(top.rung)
-        is_kept = kept is not None and now_s - kept.taken_s < kept.for_s
+        is_kept = kept is not None and now_s - kept.taken_s <= kept.for_s
         return now_s - self._moved_s >= self._dwell_s and not is_kept and not top.wants(strain, is_on=True)

@@ -1,7 +1,7 @@
 """`View`: one observation as the knobs see it, with what earlier ones say beside it. Frozen."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modules.batching.cost_model import CostLimits
 from modules.batching.knee import LIMIT_SLACK
@@ -21,6 +21,10 @@ FULL = 0.92
 _LITTLE_SHORT = 1.2
 """Load up to which a length that carries a little more may be what is missing; under overload it is not."""
 
+_LONGEST_CALL = 0.92
+"""Of the target, for 95 of 100 calls of a chunk each: so 99 of 100 are within it, where no call could be shorter."""
+
+_NEARLY = 0.9
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 
@@ -121,6 +125,8 @@ class View:
     def _growth(self, now: LengthCost, length_s: float, *, is_hoped: bool) -> float:
         """How many times as much as one of now a chunk of that length is likely to cost a worker, or at best."""
         *_, last = lengths = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)
+        if self._is_cramped:  # else streams are suspended: what is best may as well be tried
+            return last.busy_s / now.busy_s
         by_root_s = last.busy_s * math.sqrt(length_s / last.chunk_s)
         if len(lengths) == 1:
             return by_root_s / now.busy_s
@@ -129,8 +135,22 @@ class View:
         by_line_s = last.busy_s + slope * (length_s - last.chunk_s)
         return (min(by_root_s, by_line_s) if is_hoped else by_line_s) / now.busy_s
 
+    @property
+    def _is_cramped(self) -> bool:
+        """Whether calls of the length in force are about as long as they may be though each has one chunk."""
+        now = self.cost(self.plan.chunk_s)
+        return now is not None and now.is_single and now.call_s > _NEARLY * self._limit_s(now.chunk_s)
+
     def _max_call_s(self, chunk_s: float) -> float:
-        return CostLimits.of(self.target_s, workers=self.plan.workers).for_period(chunk_s).max_service_s
+        """The most that calls of a length may take: more where it is that or no call at all."""
+        limit_s = self._limit_s(chunk_s)
+        return max(limit_s, self._limit_s(chunk_s, _LONGEST_CALL * self.target_s)) if self._is_cramped else limit_s
+
+    def _limit_s(self, chunk_s: float, most_s: float | None = None) -> float:
+        limits = CostLimits.of(self.target_s, workers=self.plan.workers)
+        if most_s is not None:
+            limits = replace(limits, max_service_s=most_s)
+        return limits.for_period(chunk_s).max_service_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,27 @@ def test_while_chunks_are_late_for_want_of_a_little_the_longest_is_tried_before_
     assert 0.8 not in [length_s for _, length_s in lengths_used(costs)]
 
 
+def test_where_calls_of_one_chunk_are_too_long_already_longer_chunks_are_tried_before_streams_are_suspended() -> None:
+    """Of 0.16 s of a worker for 0.2 s of sound, as where a model has become dear: 0.8 s of it cost hardly more.
+
+    Calls of 0.23 s are over the limit of eight workers, and shorter ones there are none.
+    """
+    costs = {0.2: (0.19, 0.22), 0.4: (0.2, 0.235), 0.8: (0.22, 0.26)}
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 8, 100))
+    known, knobs = dict[float, LengthCost](), list[tuple[Knob, float]]()
+    for number in range(20):
+        busy_s, call_s = costs[governor.plan.chunk_s]
+        known[governor.plan.chunk_s] = LengthCost(governor.plan.chunk_s, busy_s, busy_s, call_s, is_single=True)
+        carried = governor.plan.chunk_s * 8 / busy_s
+        seen = LoadSeen(18, 18, 18.0, 100, 100 if carried > 18 else 40, 0.0)
+        made = governor.decide(
+            Observation(number * LOOK_S, seen, ResourcesSeen(cpus=8.0), tuple(known[each] for each in sorted(known)))
+        )
+        knobs += [(move.knob, move.after) for move in made.moves]
+    assert governor.plan.chunk_s == 0.8
+    assert Knob.STREAMS not in [knob for knob, _ in knobs]
+
+
 @pytest.mark.parametrize(("call_s", "lengths_s"), [(0.140, [0.2]), (0.155, [])])
 def test_shorter_chunks_are_gone_back_to_though_their_calls_seem_a_little_too_long(
     call_s: float, lengths_s: list[float]

@@ -58,11 +58,11 @@ def test_a_light_load_moves_nothing() -> None:
 
 
 def test_the_shortest_length_that_carries_the_load_is_chosen() -> None:
-    """Not the longest: speakers would wait for nothing. And it goes back when it is enough again, with a deadband."""
+    """Not the longest: speakers would wait for nothing. And it goes back when it has been enough again for a while."""
     governor = controller()
     looks(governor, load(20), from_s=0.0, until_s=5.0)
     assert governor.plan.chunk_s == 0.4
-    looks(governor, load(17), from_s=5.0, until_s=40.0)
+    looks(governor, load(18), from_s=5.0, until_s=40.0)
     assert governor.plan.chunk_s == 0.4
     looks(governor, load(8), from_s=40.0, until_s=60.0)
     assert governor.plan.chunk_s == 0.2
@@ -203,6 +203,45 @@ def test_memory_at_its_limit_is_met_at_once_and_undone() -> None:
     assert used(0.25, 0.96) == PLAN
     assert used(0.5, 0.98) == replace(PLAN, accepts_input=False)
     assert used(0.75, 0.5) == PLAN
+
+
+def test_one_call_that_was_late_gives_nothing_up() -> None:
+    """A twentieth of the chunks of one look, as of one call that happened to be long; in look after look it is more."""
+    governor = controller()
+    made = looks(governor, load(8), from_s=0.0, until_s=3.0)
+    made += looks(governor, load(8, missed=25), from_s=3.0, until_s=3.25)
+    made += looks(governor, load(8), from_s=3.25, until_s=6.0)
+    assert knobs(made) == []
+    assert Knob.PARTIALS in knobs(looks(governor, load(8, missed=25), from_s=6.0, until_s=7.0))
+
+
+def test_a_look_in_which_many_are_late_is_answered_at_once() -> None:
+    """That is more than one call."""
+    governor = controller()
+    looks(governor, load(8), from_s=0.0, until_s=1.0)
+    assert Knob.PARTIALS in knobs(looks(governor, load(8, missed=250), from_s=1.0, until_s=1.25))
+
+
+def test_as_many_misses_as_a_p99_allows_give_nothing_up() -> None:
+    """One in a hundred, look after look."""
+    assert knobs(looks(controller(), load(8, missed=5), from_s=0.0, until_s=10.0)) == []
+
+
+def test_more_of_the_capacity_is_filled_where_there_are_more_workers() -> None:
+    """The same long calls under overload: a chunk that finds all workers busy waits for the first of them."""
+    shares = []
+    for workers in (2, 8):
+        costs = (LengthCost(0.2, 0.1, 0.1, 0.2),)
+        carried = 2 * workers
+        governor = controller(limits=replace(LIMITS, lengths_s=(0.2,)), plan=Plan(0.2, workers, 100))
+        what, at_s = load(2 * carried, missed=100), 0.0
+        while at_s < 4.0:
+            served = min(what.streams, governor.plan.max_streams)
+            now = replace(what, admitted=served, audio_s=float(served))
+            governor.decide(seen(at_s, now, cpus=float(workers), costs=costs))
+            at_s += LOOK_S
+        shares.append(governor.plan.max_streams / carried)
+    assert shares[0] < shares[1] <= 0.95
 
 
 def test_folder_work_pauses_while_live_chunks_wait() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.tuning.ladder import LOAD_RULES, MEMORY_RULE, TOO_SOON_S, Ladder, Rung, RungRule, Strain
+from modules.tuning.ladder import LEAST_KEPT_S, LOAD_RULES, MEMORY_RULE, TOO_SOON_S, Ladder, Rung, RungRule, Strain
 
 DWELL_S = 2.0
 ALL = [rule.rung for rule in LOAD_RULES]
@@ -58,12 +58,14 @@ def test_too_many_streams_are_not_refused_while_there_is_no_queue() -> None:
 
 
 def test_it_is_come_down_one_rung_at_a_time() -> None:
-    """With the dwell time between, in reverse order."""
+    """With the dwell time between, in reverse order; one that relieves is kept for ten seconds."""
     ladder = Ladder(dwell_s=DWELL_S)
     ladder.look(HEAVY, 0.0)
     assert list(ladder.look(NONE, 1.9)) == ALL
-    left = [list(ladder.look(NONE, 2.0 + DWELL_S * number)) for number in range(len(ALL))]
-    assert left == [ALL[:count] for count in range(len(ALL) - 1, -1, -1)]
+    left = [list(ladder.look(NONE, 2.0 + DWELL_S * number)) for number in range(len(ALL) - 1)]
+    assert left == [ALL[:count] for count in range(len(ALL) - 1, 0, -1)]
+    assert list(ladder.look(NONE, LEAST_KEPT_S)) == ALL[:1]
+    assert list(ladder.look(NONE, LEAST_KEPT_S + 0.25)) == []
 
 
 def test_between_entering_and_leaving_a_rung_stays_as_it_is() -> None:
@@ -87,16 +89,17 @@ def test_partial_results_do_not_come_and_go_at_a_load_that_fits_only_without_the
             left_s.append(now_s)
         now_s += 0.25
     gaps_s = [then - earlier for earlier, then in itertools.pairwise(left_s)]
-    assert gaps_s[0] >= TOO_SOON_S
+    assert gaps_s[0] >= LEAST_KEPT_S
     assert all(then >= 1.9 * earlier for earlier, then in itertools.pairwise(gaps_s))
 
 
-def test_after_a_quiet_while_partial_results_are_given_up_for_the_dwell_time_only() -> None:
+def test_after_a_quiet_while_partial_results_are_given_up_for_the_least_time_only() -> None:
     """What was long ago says nothing of today's load."""
     ladder = Ladder(dwell_s=DWELL_S)
-    for now_s in (0.0, 0.0 + DWELL_S + TOO_SOON_S):
+    for now_s in (0.0, LEAST_KEPT_S + 0.25 + TOO_SOON_S):
         assert ladder.look(Strain(queue=0.15), now_s) == (Rung.PARTIALS,)
-        assert ladder.look(NONE, now_s + DWELL_S) == ()
+        assert ladder.look(NONE, now_s + LEAST_KEPT_S) == (Rung.PARTIALS,)
+        assert ladder.look(NONE, now_s + LEAST_KEPT_S + 0.25) == ()
 
 
 def test_what_is_not_known_changes_nothing() -> None:
