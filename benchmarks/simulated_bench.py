@@ -41,7 +41,7 @@ class Bench:
 
 def dear(name: str, streams_a_core: float, *, cores: int) -> CostProfile:
     """The profile of that name, so dear that a core carries about that many steady streams in the best chunks."""
-    most_s = _TARGET_S / (1.1 + 1.2 / cores)  # whatever the engine allows: a bench must not follow what it measures
+    most_s = _TARGET_S / (1.3 + 0.8 / cores)  # whatever the engine allows: a bench must not follow what it measures
     return PROFILES[name].carrying(streams_a_core, max_service_s=most_s)
 
 
