@@ -108,7 +108,7 @@ class LengthKnob:
 
     def _may_pass(self, view: View, load: float) -> bool:
         """Whether it is only a little too much, just after a shorter length was gone to, and nothing is late."""
-        return view.now_s - self._shortened_s < _PLENTY_S and load <= _SWING and not view.is_late
+        return view.now_s - self._shortened_s <= _PLENTY_S and load <= _SWING and not view.is_late
 
     def _is_pressed(self, view: View, load: float) -> bool:
         """Whether more is sent than is carried, for a while now: then larger batches would have come."""

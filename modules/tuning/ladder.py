@@ -29,8 +29,8 @@ class Rung(StrEnum):
 class Strain:
     """How far behind we are; `None` for what is not known, which neither enters nor leaves a rung.
 
-    - `queue`: the standing queue as a share of what the deadline leaves, or ten times the share of misses if that is
-      more: ten of a hundred chunks late is as bad as a queue that takes all the time there is.
+    - `queue`: the standing queue as a share of what the deadline leaves, or ten times the share of misses beyond those
+      that a p99 allows, if that is more: eleven of a hundred chunks late are as bad as a queue that takes all the time.
     - `excess`: what all open streams send, as a share of what the best chunk length carries.
     - `memory`: memory used, as a share of the limit.
     """

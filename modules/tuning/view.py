@@ -24,7 +24,7 @@ _LITTLE_SHORT = 1.2
 _LONGEST_CALL = 0.92
 """Of the target, for 95 of 100 calls of a chunk each: so 99 of 100 are within it, where no call could be shorter."""
 
-_NEARLY = 0.9
+_NEARLY = 0.9  # of the limit: calls of one chunk that long are as good as over it, since two would be
 _SLACK = 1.3  # a length in use is not given up for the noise of its calls, which may be a little over the limit
 
 

@@ -100,6 +100,20 @@ def test_streams_that_go_over_together_are_spread() -> None:
     assert all(90 <= firsts.count(length_s) <= 110 for length_s in (0.2, 0.4, 0.6, 0.8))
 
 
+def test_it_is_known_whether_the_longest_calls_have_more_than_one_chunk() -> None:
+    """Of a stage that cannot batch they have one; where they are averaged, that of the longest counts."""
+    asr, vad = CostKey("asr", "0.2"), CostKey("vad", "0.2")
+    model = CostModel()
+    for number in range(200):
+        model.observe(asr, batch=1, service_s=0.05)
+        size = min(8, 1 + number // 20, model.cap(vad))
+        model.observe(vad, batch=size, service_s=0.01 + 0.0001 * size)
+    assert model.knee(vad) > 1
+    (single,), (shared,) = length_costs(model, {0.2: [asr]}), length_costs(model, {0.2: [vad]})
+    assert (single.is_single, shared.is_single) == (model.knee(asr) == 1, False)
+    assert [cost.is_single for cost in averaged([(1, (single,)), (5, (shared,))])] == [single.is_single]
+
+
 def test_costs_of_streams_with_different_stages_are_averaged() -> None:
     """By how many streams pass each; only of lengths known of all, the slowest call counts, the unsettled rule."""
     cheap = (LengthCost(0.2, 0.01, 0.01, 0.02), LengthCost(0.4, 0.02, 0.02, 0.03))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.tuning.averages import LowOfLate
+from modules.tuning.averages import LowOfLate, WorseAverage
 
 VALUES = st.lists(st.floats(0.1, 100.0), min_size=1, max_size=30)
 
@@ -29,3 +29,15 @@ def test_the_lowest_of_late_is_forgotten_with_its_time_constant() -> None:
         for step in range(steps):
             found = low.observe(10.0, now_s=1.0 + 4.0 * (step + 1) / steps)
         assert found == pytest.approx(10.0 - 5.0 / math.e)
+
+
+def test_a_ripple_is_no_worse_than_the_mean_and_a_step_is_at_once() -> None:
+    """What streams send is seen four times a second and comes in pieces of a fifth: the sum goes up and down."""
+    average = WorseAverage()
+    for number in range(80):
+        average.observe(100.0 + (2.5 if number % 4 else -7.5), over_s=0.25)
+        assert number < 60 or average.worse == pytest.approx(100.0, rel=0.015)
+    average.observe(300.0, over_s=0.25)
+    average.observe(300.0, over_s=0.25)
+    assert average.worse is not None
+    assert average.worse > 220.0

@@ -107,6 +107,21 @@ def test_shorter_chunks_are_gone_back_to_though_their_calls_seem_a_little_too_lo
     assert went == lengths_s
 
 
+def test_costs_that_swing_a_little_turn_no_length_back_that_was_just_gone_to() -> None:
+    """Three hundredths too much and nothing late, just after the shorter one was enough for ten seconds."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.4, 2, 100))
+    went: list[tuple[float, float]] = []
+    for number in range(120):
+        at_s = number * LOOK_S
+        busy_s = 0.018 if not went else 0.0229  # 22 streams are carried, then 17.5
+        costs = (LengthCost(0.2, busy_s, busy_s, 0.02), LengthCost(0.4, 0.03, 0.03, 0.03))
+        seen = LoadSeen(STREAMS, STREAMS, float(STREAMS), 500, 500, 0.0)
+        made = governor.decide(Observation(at_s, seen, ResourcesSeen(cpus=2.0), costs))
+        went += [(at_s, move.after) for move in made.moves if move.knob is Knob.CHUNK]
+    assert [length_s for _, length_s in went] == [0.2, 0.4]
+    assert went[1][0] - went[0][0] > 10.0
+
+
 @pytest.mark.parametrize(("after_s", "goes_back"), [(1.0, False), (15.0, True)])
 def test_a_length_left_a_moment_ago_is_not_gone_back_to_for_what_others_say_that_it_carries(
     after_s: float, *, goes_back: bool
