@@ -125,7 +125,8 @@ class View:
     def _growth(self, now: LengthCost, length_s: float, *, is_hoped: bool) -> float:
         """How many times as much as one of now a chunk of that length is likely to cost a worker, or at best."""
         *_, last = lengths = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)
-        if self._is_cramped:  # else streams are suspended: what is best may as well be tried
+        pays = len(lengths) == 1 or self.capacity_s(last) >= GAIN_LONGER * self.capacity_s(lengths[-2])
+        if self._is_cramped and pays:  # else streams are suspended: what is best may as well be tried
             return last.busy_s / now.busy_s
         by_root_s = last.busy_s * math.sqrt(length_s / last.chunk_s)
         if len(lengths) == 1:

@@ -107,6 +107,23 @@ def test_shorter_chunks_are_gone_back_to_though_their_calls_seem_a_little_too_lo
     assert went == lengths_s
 
 
+def test_where_longer_chunks_cost_as_much_more_the_longest_are_not_tried() -> None:
+    """As of a recogniser, whose calls are one by one and long: the first try has shown that it gains nothing."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 2, 100))
+    costs = {0.2: (0.024, 0.125), 0.4: (0.048, 0.17), 0.8: (0.096, 0.2)}
+    known, used = dict[float, LengthCost](), set[float]()
+    for number in range(40):
+        length_s = governor.plan.chunk_s
+        used.add(length_s)
+        busy_s, call_s = costs[length_s]
+        known[length_s] = LengthCost(length_s, busy_s, busy_s, call_s, is_single=True)
+        seen = LoadSeen(24, 24, 24.0, 100, 95, 0.0)
+        governor.decide(
+            Observation(number * LOOK_S, seen, ResourcesSeen(cpus=2.0), tuple(known[each] for each in sorted(known)))
+        )
+    assert used == {0.2, 0.4}
+
+
 def test_costs_that_swing_a_little_turn_no_length_back_that_was_just_gone_to() -> None:
     """Three hundredths too much and nothing late, just after the shorter one was enough for ten seconds."""
     governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.4, 2, 100))
