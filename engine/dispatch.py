@@ -139,11 +139,14 @@ class Dispatch:
             self.replan()
 
     def _cap(self, kind: HopKind, known: _Known) -> int:
-        """Where streams share a model's call the cost model says how many; sessions also share the way to a worker."""
-        cap = self.costs.cap(known.key)
-        return cap if kind.hop.is_shared else max(cap, known.sizer.calls())
+        """The most calls taken at once, a size being tried included."""
+        return _together(kind, known, self.costs.cap(known.key))
 
     def _proven(self, kind: HopKind, known: _Known) -> int:
         """The size beyond which calls are tries."""
-        knee = self.costs.knee(known.key)
-        return knee if kind.hop.is_shared else max(knee, known.sizer.calls())
+        return _together(kind, known, self.costs.knee(known.key))
+
+
+def _together(kind: HopKind, known: _Known, batch: int) -> int:
+    """Where streams share a model's call the cost model says how many; sessions also share the way to a worker."""
+    return batch if kind.hop.is_shared else max(batch, known.sizer.calls())

@@ -23,7 +23,6 @@ FOLDER = math.inf
 
 IfLate: TypeAlias = Literal["insist", "yield", "drop"]
 
-
 _LEAST_TRIES = 2
 
 

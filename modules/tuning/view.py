@@ -125,8 +125,8 @@ class View:
     def _growth(self, now: LengthCost, length_s: float, *, is_hoped: bool) -> float:
         """How many times as much as one of now a chunk of that length is likely to cost a worker, or at best."""
         *_, last = lengths = sorted(self.seen.lengths, key=lambda cost: cost.chunk_s)
-        pays = len(lengths) == 1 or self.capacity_s(last) >= GAIN_LONGER * self.capacity_s(lengths[-2])
-        if self._is_cramped and pays:  # else streams are suspended: what is best may as well be tried
+        has_paid = len(lengths) == 1 or self.capacity_s(last) >= GAIN_LONGER * self.capacity_s(lengths[-2])
+        if has_paid and self._is_cramped:  # else streams are suspended: what is best may as well be tried
             return last.busy_s / now.busy_s
         by_root_s = last.busy_s * math.sqrt(length_s / last.chunk_s)
         if len(lengths) == 1:
@@ -137,20 +137,22 @@ class View:
         return (min(by_root_s, by_line_s) if is_hoped else by_line_s) / now.busy_s
 
     @property
+    def _limits(self) -> CostLimits:
+        return CostLimits.of(self.target_s, workers=self.plan.workers)
+
+    @property
     def _is_cramped(self) -> bool:
         """Whether calls of the length in force are about as long as they may be though each has one chunk."""
         now = self.cost(self.plan.chunk_s)
-        return now is not None and now.is_single and now.call_s > _NEARLY * self._limit_s(now.chunk_s)
+        if now is None or not now.is_single:
+            return False
+        return now.call_s > _NEARLY * self._limits.for_period(now.chunk_s).max_service_s
 
     def _max_call_s(self, chunk_s: float) -> float:
         """The most that calls of a length may take: more where it is that or no call at all."""
-        limit_s = self._limit_s(chunk_s)
-        return max(limit_s, self._limit_s(chunk_s, _LONGEST_CALL * self.target_s)) if self._is_cramped else limit_s
-
-    def _limit_s(self, chunk_s: float, most_s: float | None = None) -> float:
-        limits = CostLimits.of(self.target_s, workers=self.plan.workers)
-        if most_s is not None:
-            limits = replace(limits, max_service_s=most_s)
+        limits = self._limits
+        if self._is_cramped:
+            limits = replace(limits, max_service_s=_LONGEST_CALL * self.target_s)
         return limits.for_period(chunk_s).max_service_s
 
 

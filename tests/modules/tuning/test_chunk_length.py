@@ -72,9 +72,9 @@ def test_while_chunks_are_late_for_want_of_a_little_the_longest_is_tried_before_
 
 
 def test_where_calls_of_one_chunk_are_too_long_already_longer_chunks_are_tried_before_streams_are_suspended() -> None:
-    """Of 0.16 s of a worker for 0.2 s of sound, as where a model has become dear: 0.8 s of it cost hardly more.
+    """As where a model has become dear: 0.2 s of sound take a worker 0.19 s, and 0.8 s of it hardly more.
 
-    Calls of 0.23 s are over the limit of eight workers, and shorter ones there are none.
+    Eight workers' calls may take 0.18 s of 0.2 s, and shorter ones than of one chunk there are none.
     """
     costs = {0.2: (0.19, 0.22), 0.4: (0.2, 0.235), 0.8: (0.22, 0.26)}
     governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 8, 100))
