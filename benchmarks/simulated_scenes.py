@@ -212,7 +212,8 @@ def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *,
 
 def _scenario(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Scenario:
     frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
-    return Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s)
+    scenario = Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s)
+    return replace(scenario, static=bench.static)
 
 
 def _last(outcome: Outcome) -> list[KneeSeen]:

@@ -15,14 +15,21 @@ CAPS = (1, 2, 4, 8, 16, 32, 64)
 ON_TIME = 0.99
 """Share of chunks on time at which streams are carried: what a p99 within the target means."""
 
+_PAST_A_DIP = (1.05, 1.1, 1.15)
+
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """How often and how long a number of streams is tried: with each of `seeds`, counting from `from_s`."""
+    """How often and how long a number of streams is tried: with each of `seeds`, counting from `from_s`.
+
+    Where many workers come to go in step, a chunk waits for all of them, and with a few streams more they may not: what
+    is carried `past_dips` may be more than what is carried with any number below it.
+    """
 
     seeds: Sequence[int] = (0, 1)
     from_s: float = 5.0
     pattern: Pattern = steady
+    past_dips: bool = False
 
     def carries(self, scenario: Scenario, streams: int, *, model: CostModel | None = None) -> bool:
         """Whether so many streams are carried in the scenario's stead, with every seed."""
@@ -34,20 +41,32 @@ class Trials:
         return True
 
 
-def most(carries: Callable[[int], bool], *, first: int = 8, limit: int = 100_000) -> int:
-    """The largest number that is carried, taking it that fewer are carried too; 0 when not even one is."""
-    good, bad = 0, first
-    while bad <= limit and carries(bad):
-        good, bad = bad, 2 * bad
-    while bad - good > max(1, good // 100):
-        middle = (good + bad) // 2
-        good, bad = (middle, bad) if carries(middle) else (good, middle)
-    return good
+def most(carries: Callable[[int], bool], *, first: int = 8, limit: int = 100_000, beyond: Sequence[float] = ()) -> int:
+    """The largest number found that is carried, to one in a hundred; 0 when not even one is.
+
+    What is carried falls with the number but for dips. So `beyond` what is found by bisecting so many times as many may
+    be tried as well, and if they are carried it goes on from there.
+    """
+    good, number, failed = 0, first, {limit + 1}
+    while True:
+        while (bad := min(failed)) - good > max(1, good // 100):
+            number = min(number, limit) if bad > limit else (good + bad) // 2
+            if carries(number):
+                good, number = number, 2 * number
+            else:
+                failed.add(number)
+        higher = (round(share * good) for share in sorted(beyond))
+        found = next((number for number in higher if bad < number <= limit and carries(number)), None)
+        if found is None:
+            return good
+        good, number = found, round(max(beyond) * found)
+        failed = {each for each in failed if each > good}
 
 
 def most_streams(scenario: Scenario, trials: Trials, *, first: int = 8) -> int:
     """The most streams that the scenario carries."""
-    return most(lambda streams: trials.carries(scenario, streams), first=first)
+    beyond = _PAST_A_DIP if trials.past_dips else ()
+    return most(lambda streams: trials.carries(scenario, streams), first=first, beyond=beyond)
 
 
 def static_grid(scenario: Scenario, trials: Trials, *, caps: Sequence[int] = CAPS) -> dict[Static, int]:

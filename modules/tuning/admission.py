@@ -58,6 +58,11 @@ _SURELY_OVER = 1.06
 chunks for a while to tell.
 """
 
+_NOW_OVER, _NOW_OVER_S = 1.03, 0.25
+"""Where streams are suspended already, so many times what is carried for so long takes no late chunk to tell: what is
+carried was known, and has become less. Of a single look it may be a moment in which the machine gives less.
+"""
+
 _LASTING_S = 4.0
 """What stands in the queue after chunks have been late for a while, or while streams are suspended, must be gone within
 so many seconds, by what the streams leave of the capacity: at a load of 1 a queue that formed once makes every chunk
@@ -65,8 +70,8 @@ late for ever after.
 """
 
 _LEAST_KEPT, _LITTLE_OVER = 0.9, 1.15
-"""Where streams are suspended and the others ask for so many times what is carried at most, so many of these stay: what
-was known of the capacity a moment ago was not far off.
+"""Where streams are suspended and the others ask for so many times what is carried at most, so many of these stay, or
+what is carried: what was known of the capacity a moment ago was not far off.
 """
 
 _DRAIN_S, _MOST_DRAIN = 1.0, 0.1
@@ -97,6 +102,7 @@ class StreamsKnob:
         self._lows: dict[float, LowOfLate] = {}  # by chunk length
         self._before_probe: int | None = None
         self._is_draining = False
+        self._over_since_s = math.inf
         self._moved_s = -math.inf
         self._hold_s = _FIRST_HOLD_S
         self._hold_until_s = -math.inf
@@ -110,10 +116,10 @@ class StreamsKnob:
         surely, admitted = self._surely(view, fitting), view.seen.load.admitted
         most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting or self._is_beyond(view) else _SURELY_OVER
         is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
+        is_known_over = self._is_known_over(view, admitted / fitting)
         if (
             Rung.SUSPEND in view.rungs
-            and view.is_late
-            and self._is_late_now(view, admitted / fitting)
+            and (is_known_over or self._is_late_now(view, admitted / fitting))
             and view.is_trusted
             and is_over
             and view.now_s - self._moved_s >= self._period_s
@@ -140,8 +146,16 @@ class StreamsKnob:
         """Whether streams are suspended: more is asked for than is carried."""
         return view.plan.max_streams < self._most
 
+    def _is_known_over(self, view: View, load: float) -> bool:
+        """Whether what was known to be carried has become less, and not for a moment."""
+        is_over = self._is_beyond(view) and load > _NOW_OVER
+        self._over_since_s = min(self._over_since_s, view.now_s) if is_over else math.inf
+        return view.now_s - self._over_since_s >= _NOW_OVER_S
+
     def _is_late_now(self, view: View, load: float) -> bool:
-        """Whether chunks were missed in the latest look, or are about to be and nothing given up lately will help."""
+        """Whether chunks are late, in the latest look too, or are about to be and nothing given up lately will help."""
+        if not view.is_late:
+            return False
         if view.seen.load.on_time < view.seen.load.chunks:
             return True
         may_help = view.relieved_for_s < _RELIEF_S and load <= _RELIEF
@@ -149,15 +163,16 @@ class StreamsKnob:
         return _queue_soon(view, load) >= most and not may_help
 
     def _suspend(self, view: View, fitting: float, admitted: int) -> Turn | None:
-        if self._before_probe is not None and view.now_s - self._moved_s <= _PROBED_S:
+        before = self._before_probe
+        if before is not None and before <= fitting and view.now_s - self._moved_s <= _PROBED_S:
             self._hold_until_s = view.now_s + self._hold_s
             self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
-            sentence = f"with {admitted} streams chunks are late again; back to the {self._before_probe} that went well"
-            return Turn(Knob.STREAMS, self._before_probe, sentence, is_urgent=True)
+            sentence = f"with {admitted} streams chunks are late again; back to the {before} that went well"
+            return Turn(Knob.STREAMS, before, sentence, is_urgent=True)
         load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
         kept = math.floor(load * fitting)
         if self._is_beyond(view) and admitted <= _LITTLE_OVER * fitting:
-            kept = max(kept, math.floor(_LEAST_KEPT * admitted))
+            kept = max(kept, math.floor(min(_LEAST_KEPT * admitted, _FULL_LOAD * fitting)))
         kept = max(1, min(kept, admitted - max(1, math.floor(_STEP * admitted))))
         if kept >= view.plan.max_streams or kept >= admitted:
             return None

@@ -135,6 +135,44 @@ def test_where_streams_are_suspended_a_queue_is_answered_sooner_and_by_few_more(
     assert 0.85 * calm <= look(20.0, 60, queue_s=0.13) < calm
 
 
+def test_where_streams_are_suspended_less_capacity_is_answered_before_a_chunk_is_late() -> None:
+    """Calls a sixth dearer: some streams fewer unless it is for a moment. Where all are served, all go on."""
+    fixed, dearer = replace(LIMITS, lengths_s=(0.2,)), replace(COSTS[0], busy_s=0.0235, cpu_s=0.0235)
+    crowded, calm = controller(limits=fixed), controller(limits=fixed)
+    looks(crowded, load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
+    looks(crowded, load(60), from_s=4.0, until_s=20.0)
+    served = crowded.plan.max_streams
+    assert 18 <= served <= 19
+    crowded.decide(seen(20.0, load(60, admitted=served), costs=(dearer,)))
+    assert crowded.plan.max_streams == served
+    crowded.decide(seen(20.25, load(60, admitted=served), costs=(dearer,)))
+    assert 14 <= crowded.plan.max_streams <= 17
+    looks(calm, load(served), from_s=0.0, until_s=20.0)
+    for at_s in (20.0, 20.25, 20.5):
+        calm.decide(seen(at_s, load(served), costs=(dearer,)))
+    assert calm.plan.max_streams == LIMITS.max_streams
+
+
+def test_a_try_of_more_streams_is_taken_back_exactly_unless_less_is_carried_than_before_it() -> None:
+    """What went well then is too many now."""
+
+    def after_a_try(busy_s: float) -> tuple[int, int]:
+        governor, at_s = controller(limits=replace(LIMITS, lengths_s=(0.2,))), 4.0
+        looks(governor, load(60, missed=200, queue_s=0.1), from_s=0.0, until_s=at_s)
+        before = governor.plan.max_streams
+        while governor.plan.max_streams <= before:
+            looks(governor, load(60), from_s=at_s, until_s=at_s + LOOK_S)
+            at_s += LOOK_S
+        late = load(60, admitted=governor.plan.max_streams, missed=200, queue_s=0.25)
+        governor.decide(seen(at_s + 1.0, late, costs=(replace(COSTS[0], busy_s=busy_s, cpu_s=busy_s),)))
+        return before, governor.plan.max_streams
+
+    before, reverted = after_a_try(0.02)
+    assert reverted == before
+    before, less = after_a_try(0.024)
+    assert less < 0.9 * before
+
+
 def test_a_queue_that_never_empties_is_drained_though_no_more_is_sent_than_is_carried() -> None:
     """At a load of 1 it stands for ever, and every chunk is late; after two seconds of that a few streams give way."""
     fixed, costs = replace(LIMITS, lengths_s=(0.2,)), (COSTS[0],)
