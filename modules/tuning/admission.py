@@ -58,9 +58,10 @@ _SURELY_OVER = 1.06
 chunks for a while to tell.
 """
 
-_NOW_OVER, _NOW_OVER_S = 1.03, 0.25
+_NOW_OVER, _NOW_NOISE, _NOW_OVER_S = 1.02, 0.1, 0.25
 """Where streams are suspended already, so many times what is carried for so long takes no late chunk to tell: what is
-carried was known, and has become less. Of a single look it may be a moment in which the machine gives less.
+carried was known, and has become less. It is a mean over calls, so its noise falls with the root of the workers; and of
+a single look it may be a moment in which the machine gives less.
 """
 
 _LASTING_S = 4.0
@@ -148,7 +149,7 @@ class StreamsKnob:
 
     def _is_known_over(self, view: View, load: float) -> bool:
         """Whether what was known to be carried has become less, and not for a moment."""
-        is_over = self._is_beyond(view) and load > _NOW_OVER
+        is_over = self._is_beyond(view) and load > _NOW_OVER + _NOW_NOISE / math.sqrt(view.plan.workers)
         self._over_since_s = min(self._over_since_s, view.now_s) if is_over else math.inf
         return view.now_s - self._over_since_s >= _NOW_OVER_S
 

@@ -136,8 +136,8 @@ def test_where_streams_are_suspended_a_queue_is_answered_sooner_and_by_few_more(
 
 
 def test_where_streams_are_suspended_less_capacity_is_answered_before_a_chunk_is_late() -> None:
-    """Calls a sixth dearer: some streams fewer unless it is for a moment. Where all are served, all go on."""
-    fixed, dearer = replace(LIMITS, lengths_s=(0.2,)), replace(COSTS[0], busy_s=0.0235, cpu_s=0.0235)
+    """Calls a quarter dearer: some streams fewer unless it is for a moment. Where all are served, all go on."""
+    fixed, dearer = replace(LIMITS, lengths_s=(0.2,)), replace(COSTS[0], busy_s=0.025, cpu_s=0.025)
     crowded, calm = controller(limits=fixed), controller(limits=fixed)
     looks(crowded, load(60, missed=200, queue_s=0.25), from_s=0.0, until_s=4.0)
     looks(crowded, load(60), from_s=4.0, until_s=20.0)
@@ -146,7 +146,7 @@ def test_where_streams_are_suspended_less_capacity_is_answered_before_a_chunk_is
     crowded.decide(seen(20.0, load(60, admitted=served), costs=(dearer,)))
     assert crowded.plan.max_streams == served
     crowded.decide(seen(20.25, load(60, admitted=served), costs=(dearer,)))
-    assert 14 <= crowded.plan.max_streams <= 17
+    assert 14 <= crowded.plan.max_streams <= 16
     looks(calm, load(served), from_s=0.0, until_s=20.0)
     for at_s in (20.0, 20.25, 20.5):
         calm.decide(seen(at_s, load(served), costs=(dearer,)))
