@@ -58,7 +58,7 @@ _SURELY_OVER = 1.06
 chunks for a while to tell.
 """
 
-_NOW_OVER, _NOW_NOISE, _NOW_OVER_S = 1.02, 0.1, 0.25
+_NOW_OVER, _NOW_NOISE, _NOW_OVER_S = 1.01, 0.11, 0.25
 """Where streams are suspended already, so many times what is carried for so long takes no late chunk to tell: what is
 carried was known, and has become less. It is a mean over calls, so its noise falls with the root of the workers; and of
 a single look it may be a moment in which the machine gives less.
