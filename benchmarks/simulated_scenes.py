@@ -99,10 +99,8 @@ def quota(bench: Bench, seed: int, *, is_frozen: bool = False) -> Outcome:
     from_s = EVENT_S if bench.machine.cores <= _CORES_TO_QUOTA else 0.0
     machine = replace(bench.machine, quota_cpus=QUOTA_CPUS, quota_from_s=from_s)
     sent = steady(bench.streams(0.4 * _CHEAPER * QUOTA_CPUS / bench.machine.cores), 20.0, _chance(seed))
-    cheap = bench.profile.scaled(1 / _CHEAPER)
-    frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
-    scenario = Scenario(cheap, machine, tuple(sent), 20.0, seed=seed, frozen_from_s=frozen_s)
-    return simulate(replace(scenario, folder=FolderWork()))
+    small = replace(bench, profile=bench.profile.scaled(1 / _CHEAPER), machine=machine)
+    return simulate(replace(_scenario(small, sent, 20.0, seed, is_frozen=is_frozen), folder=FolderWork()))
 
 
 def constant(bench: Bench, seed: int, *, load: float = 0.9) -> Outcome:
@@ -128,7 +126,7 @@ def folder_beside(bench: Bench, seed: int) -> Beside:
     """
     seconds = 2 * REVERSE_S + 4.0
     sent = steady(bench.streams(0.5), seconds, _chance(seed))
-    scenario = Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed)
+    scenario = _scenario(bench, sent, seconds, seed, is_frozen=False)
     alone, beside = simulate(scenario), simulate(replace(scenario, folder=FolderWork()))
     until_s = seconds - scenario.target_s
     added = alone.on_time(EVENT_S, until_s) - beside.on_time(EVENT_S, until_s)
@@ -212,8 +210,9 @@ def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *,
 
 def _scenario(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Scenario:
     frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
-    scenario = Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s)
-    return replace(scenario, static=bench.static)
+    return Scenario(
+        bench.profile, bench.machine, tuple(sent), seconds, seed=seed, static=bench.static, frozen_from_s=frozen_s
+    )
 
 
 def _last(outcome: Outcome) -> list[KneeSeen]:

@@ -117,10 +117,11 @@ class StreamsKnob:
         surely, admitted = self._surely(view, fitting), view.seen.load.admitted
         most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting or self._is_beyond(view) else _SURELY_OVER
         is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
-        is_known_over = self._is_known_over(view, admitted / fitting)
+        load = admitted / fitting
+        is_known_over = self._over_for_s(view, load) >= _NOW_OVER_S
         if (
             Rung.SUSPEND in view.rungs
-            and (is_known_over or self._is_late_now(view, admitted / fitting))
+            and (is_known_over or self._is_late_now(view, load))
             and view.is_trusted
             and is_over
             and view.now_s - self._moved_s >= self._period_s
@@ -147,11 +148,11 @@ class StreamsKnob:
         """Whether streams are suspended: more is asked for than is carried."""
         return view.plan.max_streams < self._most
 
-    def _is_known_over(self, view: View, load: float) -> bool:
-        """Whether what was known to be carried has become less, and not for a moment."""
+    def _over_for_s(self, view: View, load: float) -> float:
+        """For how long what was known to be carried has been less than is served; below 0 when it is not."""
         is_over = self._is_beyond(view) and load > _NOW_OVER + _NOW_NOISE / math.sqrt(view.plan.workers)
         self._over_since_s = min(self._over_since_s, view.now_s) if is_over else math.inf
-        return view.now_s - self._over_since_s >= _NOW_OVER_S
+        return view.now_s - self._over_since_s
 
     def _is_late_now(self, view: View, load: float) -> bool:
         """Whether chunks are late, in the latest look too, or are about to be and nothing given up lately will help."""
@@ -168,7 +169,8 @@ class StreamsKnob:
         if before is not None and before <= fitting and view.now_s - self._moved_s <= _PROBED_S:
             self._hold_until_s = view.now_s + self._hold_s
             self._hold_s = min(2 * self._hold_s, _MAX_HOLD_S)
-            sentence = f"with {admitted} streams chunks are late again; back to the {before} that went well"
+            why = "chunks are late again" if view.is_late else "there is less room than there was"
+            sentence = f"with {admitted} streams {why}; back to the {before} that went well"
             return Turn(Knob.STREAMS, before, sentence, is_urgent=True)
         load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
         kept = math.floor(load * fitting)

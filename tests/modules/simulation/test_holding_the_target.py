@@ -1,7 +1,8 @@
 """On simulated machines the target is held: when all is on time again, what is served, what would be without.
 
 Five seeds a scene and cost profile on two cores, and of one profile on eight; by `pytest -m soak` twenty of each on
-both. The report of `benchmarks/simulation.py` has a machine of 64 cores as well, with the same bounds.
+both. The report of `benchmarks/simulation.py` has a machine of 64 cores as well, with the same bounds, but for scenes
+after which no static setting would be on time so soon either.
 """
 
 from collections.abc import Callable
