@@ -27,6 +27,9 @@ SETTLED_S = 4.0
 
 BURST_S = 2.0
 TROUBLE_S = 8.0
+LOW, LOW_SHARE = 1.6, 0.05
+"""So much dearer is everything on a host that others share in that share of half seconds."""
+
 LONG_S = 36.0
 QUOTA_CPUS = 0.6
 REMAINING_LOAD = 0.8
@@ -70,6 +73,14 @@ def overload(bench: Bench, seed: int, *, load: float, is_frozen: bool = False, k
     )
     scenario = _scenario(bench, sent, ends_s, seed, is_frozen=is_frozen)
     return simulate(replace(scenario, keeps_all=keeps_all))
+
+
+def swinging(bench: Bench, seed: int, *, load: float = 1.5, is_frozen: bool = False) -> Outcome:
+    """Overload on a host that others share: its speed swings, and one half second in twenty gives 0.6 of it."""
+    chance = _chance(seed)
+    swings = tuple(math.exp(chance.gauss(0.0, 0.08)) * (LOW if chance.random() < LOW_SHARE else 1.0) for _ in range(44))
+    host = replace(bench, profile=replace(bench.profile, swings=swings))
+    return overload(host, seed, load=load, is_frozen=is_frozen)
 
 
 def neighbour(bench: Bench, seed: int, *, is_frozen: bool = False, is_calm: bool = False) -> Outcome:
@@ -197,6 +208,13 @@ def served(bench: Bench, outcomes: Sequence[Outcome]) -> Served:
         replace(outcomes[0], streams=[one for outcome in outcomes for one in outcome.streams]).p99_s(from_s, until_s),
         max(outcome.p99_s(from_s, until_s) for outcome in outcomes),
     )
+
+
+def oldest_whole(bench: Bench, outcomes: Sequence[Outcome]) -> float:
+    """Of the oldest streams, as many as are carried while all is dearer by `LOW`, the healthy ones' share."""
+    from_s, until_s, first = EVENT_S + SETTLED_S, outcomes[0].seconds - 0.5, bench.streams(1 / LOW)
+    whole = [replace(outcome, streams=outcome.streams[:first]).healthy(from_s, until_s) for outcome in outcomes]
+    return sum(whole) / (first * len(outcomes))
 
 
 def throttled(outcomes: Sequence[Outcome]) -> float:

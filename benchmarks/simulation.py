@@ -161,6 +161,16 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
         kept = scenes.served(bench, runs(scenes.overload, load=load, keeps_all=True))
         figures = [Figure("goodput", kept.goodput, least=LEAST_KEPT), Figure("healthy", kept.healthy)]
         yield f"overload of {load:g}, all kept", figures
+    tossed, stiff = runs(scenes.swinging), runs(scenes.swinging, is_frozen=True)
+    yield (
+        "overload of 1.5, a host that stutters",
+        [
+            Figure("oldest streams whole", scenes.oldest_whole(bench, tossed)),
+            Figure("goodput", scenes.served(bench, tossed).goodput),
+            Figure("frozen: oldest streams whole", scenes.oldest_whole(bench, stiff)),
+            Figure("goodput", scenes.served(bench, stiff).goodput),
+        ],
+    )
     yield "neighbour of half a core", recovery(scenes.neighbour, since_s=EVENT_S, most_s=2.0, is_trouble=True)
     yield "model twice as slow", recovery(scenes.slow_model, since_s=EVENT_S, most_s=2.0, is_trouble=True)
     small, held = runs(scenes.quota), runs(scenes.quota, is_frozen=True)

@@ -23,6 +23,8 @@ class Inlet:
         self._flushed_frames = 0  # of those that wait: pushed before the last flush
         self.pushed_frames = 0
         self.dropped_frames = 0
+        self.number = 0
+        """The stream's own, once it has one: by it streams take turns, and the last yield where there is no room."""
         self.is_suspended = False
         self.is_shut = False
         self._buffered_frames = round(options.max_buffered_s * options.sample_rate)
@@ -69,6 +71,7 @@ class Inlet:
         `place` is where the stream stands among others, whose chunks should not all get ready in the same moment.
         """
         rate, chosen_s = self._options.sample_rate, self._options.chunk_s or chunk_s
+        self.number = self.number if place is None else place.stream
         if chosen_s != self.chunk_s and place is not None:
             gathering_s = self._next_frames / rate
             self._first_frames = max(1, round(first_length_s(chosen_s, gathering_s, place) * rate))

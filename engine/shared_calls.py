@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 
 Result = TypeVar("Result")
 

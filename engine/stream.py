@@ -22,7 +22,7 @@ from modules import events
 from modules.audio.buffer import AudioBuffer
 from modules.batching.intake import Chunk, Dropped
 from modules.batching.live_chunks import ChunkPlace
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 from modules.errors import StreamClosed
 from modules.events import EventType, StreamEvent
 from modules.stages.hop import END, Failed
@@ -185,7 +185,7 @@ class LiveStream:
     def _begin(self) -> bool:
         """Let the next chunk enter the hops, or the end of the input; whether there was one."""
         if chunk := self._inlet.next_chunk(is_ended=self._state == "ended"):
-            self._urgency = self.options.urgency(chunk.available_s)
+            self._urgency = self.options.urgency(chunk.available_s, number=self._inlet.number)
             self._tally.begun(waited_s=self._row.clock() - chunk.available_s)
             self._walk.begin(chunk.audio)
             self._taken.tell()

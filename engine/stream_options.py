@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from modules.audio.buffer import AudioBuffer
-from modules.batching.ready_queue import IfLate, Urgency
+from modules.batching.waiting import IfLate, Urgency
 
 OverloadPolicy = Literal["wait", "reject", "drop_oldest", "drop_newest"]
 
@@ -38,10 +38,13 @@ class StreamOptions:
             raise ValueError(f"overload must be wait, reject, drop_oldest or drop_newest, got {self.overload!r}")
         AudioBuffer.check_rate(self.sample_rate)
 
-    def urgency(self, available_s: float, *, is_end: bool = False) -> Urgency:
-        """How urgent a chunk is whose last sample was there at `available_s`, or the end of the input."""
+    def urgency(self, available_s: float, *, number: int = 0, is_end: bool = False) -> Urgency:
+        """How urgent a chunk is whose last sample was there at `available_s`, or the end of the input.
+
+        `number` is the stream's own: where not all can be on time, those that were opened last yield.
+        """
         if_late: IfLate = "insist" if is_end else "drop" if self.overload == "drop_oldest" else "yield"
-        return Urgency(available_s + self.deadline_s, self.priority, if_late)
+        return Urgency(available_s + self.deadline_s, self.priority, if_late, number)
 
 
 @dataclass(frozen=True, slots=True)

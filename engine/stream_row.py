@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from engine.hop_kind import END_S, HopKind
 from engine.shared_calls import Work, call_each, untold
 from engine.workers import PLAIN, Workers
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 from modules.monitoring.monitor import RealTimePerformanceMonitor
 from modules.stages.hop import END, Hop, HopCall, HopSession
 

@@ -18,7 +18,8 @@ import anyio.to_thread
 
 from engine.awaited_work import awaited
 from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Work, call_each, outcomes, untold, value
-from modules.batching.ready_queue import FOLDER, BatchPlan, ReadyQueue, Urgency
+from modules.batching.ready_queue import BatchPlan, ReadyQueue
+from modules.batching.waiting import FOLDER, Urgency
 from modules.tuning.quota_pace import QuotaPace
 
 Result = TypeVar("Result")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import anyio
 
 from engine.shared_calls import Work, outcomes
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 
 Result = TypeVar("Result")
 

@@ -14,16 +14,14 @@ import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Generic
 
-Item = TypeVar("Item")
-
-FOLDER = math.inf
-"""The deadline of work that has none: it runs when no live call waits."""
-
-IfLate: TypeAlias = Literal["insist", "yield", "drop"]
+from modules.batching.waiting import FOLDER, FOLDER_PLACE, NOTHING, Item, Pace, Urgency, Waiting
 
 _LEAST_TRIES = 2
+
+_SURE_PACE = 0.7
+"""So much of the pace known is counted on to be on time: when a machine gives less it does so before that is known."""
 
 
 def most_tries(workers: int) -> int:
@@ -41,7 +39,8 @@ class BatchPlan:
     calls that are taken one by one are long, and where their memory is counts for nothing then.
 
     Of a kind with a size that is `proven`, a larger batch is a try, of which at most `max_tries` run at once: one that
-    does not pay is known when it ends, and until then all workers would make the same mistake.
+    does not pay is known when it ends, and until then all workers would make the same mistake. `workers` run at once:
+    by that and the services it is known how many of those that wait can be on time.
     """
 
     default_cap: int = 1
@@ -51,6 +50,7 @@ class BatchPlan:
     home_slack_s: float = 0.05
     proven: Mapping[Hashable, int] = field(default_factory=dict)
     max_tries: int | None = None
+    workers: int | None = None
 
     def __post_init__(self) -> None:
         for cap in (self.default_cap, *self.caps.values(), *self.proven.values()):
@@ -82,23 +82,6 @@ class BatchPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Urgency:
-    """How urgent a call is: higher `priority` first, then the earlier `deadline_s`, an instant of the given clock.
-
-    When it can no longer make its deadline it is dropped, or waits until no other can make its own; then what insists
-    goes first, and what yields, as a chunk does whose stream sends another one, goes the least late first.
-    """
-
-    deadline_s: float = FOLDER
-    priority: int = 0
-    if_late: IfLate = "insist"
-
-    def __post_init__(self) -> None:
-        if math.isnan(self.deadline_s):
-            raise ValueError("deadline_s must be an instant in seconds, got NaN")
-
-
-@dataclass(frozen=True, slots=True)
 class Taken(Generic[Item]):
     """The calls to run together, and those given up because they could not be on time; nothing waits if both are empty.
 
@@ -111,70 +94,13 @@ class Taken(Generic[Item]):
     is_try: bool = False
 
 
-_Entry: TypeAlias = tuple[int, float, int, Urgency, Item]  # -priority, deadline or place among the late, arrival
-
-
-_Rank: TypeAlias = tuple[int, int, float, int]  # place, then as in an entry
-
-
-@dataclass(slots=True)
-class _Waiting(Generic[Item]):
-    """Calls of one kind: three heaps, the first that has any goes first. `home` is the worker they are best left to."""
-
-    home: int | None = None
-    on_time: list[_Entry[Item]] = field(default_factory=list)
-    late: list[_Entry[Item]] = field(default_factory=list)
-    folder: list[_Entry[Item]] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.on_time) + len(self.late) + len(self.folder)
-
-    def settle(self, possible_s: float) -> list[Item]:
-        """Move heads with a deadline before `possible_s` to the late calls; those that are to be dropped come back."""
-        expired: list[Item] = []
-        while self.on_time and self.on_time[0][1] < possible_s:
-            before, deadline_s, number, urgency, item = heapq.heappop(self.on_time)
-            if urgency.if_late == "drop":
-                expired.append(item)
-            else:
-                order_s = -math.inf if urgency.if_late == "insist" else -deadline_s
-                heapq.heappush(self.late, (before, order_s, number, urgency, item))
-        return expired
-
-    def rank(self, away_s: float, *, with_folder: bool) -> _Rank:
-        """Where the most urgent call stands among all kinds; the last place when there is none to take.
-
-        Its deadline counts as `away_s` later than it is.
-        """
-        if self.on_time:
-            place, heap = _IN_TIME, self.on_time
-        elif self.late:
-            place, heap = _LATE, self.late
-        elif self.folder and with_folder:
-            place, heap = _FOLDER_PLACE, self.folder
-        else:
-            return _NONE
-        before, order_s, number = heap[0][:3]
-        return (place, before, order_s + away_s, number)
-
-    def pop(self, cap: int, free_workers: int, place: int) -> list[Item]:
-        """At most `cap` calls, an even share for each free worker; a batch is all live or all folder work."""
-        first = self.folder if place == _FOLDER_PLACE else self.on_time  # nothing else of this kind waits then
-        taken = min(cap, -(-(len(first) + len(self.late)) // free_workers))
-        return [heapq.heappop(first or self.late)[4] for _ in range(taken)]
-
-
-_IN_TIME, _LATE, _FOLDER_PLACE = range(3)
-_NONE = (9, 0, 0.0, 0)
-
-
 class ReadyQueue(Generic[Item]):
     """Calls that could run now. A stream has at most one of them, so none can fill the queue and starve the others."""
 
     def __init__(self, plan: BatchPlan | None = None) -> None:
         """Start empty; `plan` may be swapped at any time and holds from the next `take` on."""
         self.plan = plan or BatchPlan()
-        self._kinds: dict[Hashable, _Waiting[Item]] = {}
+        self._kinds: dict[Hashable, Waiting[Item]] = {}
         self._numbers = count()
         self._waiting = 0
 
@@ -198,7 +124,7 @@ class ReadyQueue(Generic[Item]):
         """
         waiting = self._kinds.get(kind)
         if waiting is None:
-            waiting = self._kinds[kind] = _Waiting(home)
+            waiting = self._kinds[kind] = Waiting(home)
         heap = waiting.folder if urgency.deadline_s == FOLDER else waiting.on_time
         heapq.heappush(heap, (-urgency.priority, urgency.deadline_s, next(self._numbers), urgency, item))
         self._waiting += 1
@@ -233,15 +159,16 @@ class ReadyQueue(Generic[Item]):
         limit = self.plan.max_folder_batches
         with_folder = limit is None or folder_running < limit
         expired: list[Item] = []
-        best, chosen = _NONE, None
+        best, chosen = NOTHING, None
+        busy_s = self._busy_s()
         for kind, waiting in self._kinds.items():
-            expired += waiting.settle(now_s + self.plan.service_s.get(kind, 0.0))
+            expired += waiting.settle(now_s, self._pace(kind, waiting, busy_s))
             is_away = waiting.home not in (None, home) and self.plan.cap(kind) > 1
             away_s = self.plan.home_slack_s if is_away else 0.0
             if (rank := waiting.rank(away_s, with_folder=with_folder)) < best:
                 best, chosen = rank, kind
         batch: list[Item] = []
-        if best is not _NONE:
+        if best is not NOTHING:
             batch = self._kinds[chosen].pop(self.plan.cap_now(chosen, tries_running), free_workers, best[0])
         self._waiting -= len(batch) + len(expired)
         if batch and not self._kinds[chosen]:
@@ -249,4 +176,20 @@ class ReadyQueue(Generic[Item]):
         if expired:  # a kind may have lost all it had
             self._kinds = {kind: waiting for kind, waiting in self._kinds.items() if waiting}
         is_try = self.plan.is_try(chosen, len(batch))
-        return Taken(batch, expired, is_folder=best[0] == _FOLDER_PLACE, is_try=is_try)
+        return Taken(batch, expired, is_folder=best[0] == FOLDER_PLACE, is_try=is_try)
+
+    def _busy_s(self) -> float:
+        """How long all workers are busy with what can be on time; 0 where that is not known."""
+        if not self.plan.workers:
+            return 0.0
+        services = (
+            self.plan.service_s.get(kind, 0.0) * len(waiting.on_time) / self.plan.cap(kind)
+            for kind, waiting in self._kinds.items()
+        )
+        return sum(services) / self.plan.workers
+
+    def _pace(self, kind: Hashable, waiting: Waiting[Item], busy_s: float) -> Pace:
+        """How that kind is worked off while all kinds are, side by side."""
+        cap = self.plan.cap(kind)
+        every_s = busy_s * cap / len(waiting.on_time) / _SURE_PACE if waiting.on_time else 0.0
+        return Pace(self.plan.service_s.get(kind, 0.0), cap, every_s)

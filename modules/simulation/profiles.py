@@ -8,6 +8,9 @@ from typing import Self
 
 from modules.batching.live_chunks import LIVE_LENGTHS_S
 
+SWING_S = 0.5
+"""How long a machine that others share is as fast as it is just then."""
+
 _LARGEST = 64
 _SCALE_STEPS = 40
 
@@ -20,6 +23,7 @@ class CostProfile:
     - Beyond `cliff_audio_s` seconds of audio in one call a cache overflows, and the call costs `cliff_factor` times.
     - `drift_share`: costs swing by this share up and down, once in `drift_period_s`.
     - from `slow_from_s` to `slow_until_s` all costs `slow_factor` times.
+    - `swings`: all costs so many times, each for `SWING_S` seconds in turn, over and over; none, and nothing swings.
     - `noise`: standard deviation of the log of a call's cost.
     """
 
@@ -34,6 +38,7 @@ class CostProfile:
     slow_factor: float = 1.0
     slow_from_s: float = math.inf
     slow_until_s: float = math.inf
+    swings: tuple[float, ...] = ()
     noise: float = 0.1
 
     def __post_init__(self) -> None:
@@ -51,6 +56,8 @@ class CostProfile:
             cost_s *= 1 + self.drift_share * math.sin(2 * math.pi * now_s / self.drift_period_s)
         if self.slow_from_s <= now_s < self.slow_until_s:
             cost_s *= self.slow_factor
+        if self.swings:
+            cost_s *= self.swings[int(now_s / SWING_S) % len(self.swings)]
         return cost_s
 
     def drawn_s(self, batch: int, chunk_s: float, *, now_s: float, chance: Random) -> float:

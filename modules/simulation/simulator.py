@@ -13,7 +13,8 @@ from typing import TypeAlias
 
 from modules.batching.cost_model import CostKey, CostLimits, CostModel
 from modules.batching.live_chunks import length_costs
-from modules.batching.ready_queue import BatchPlan, ReadyQueue, Urgency, most_tries
+from modules.batching.ready_queue import BatchPlan, ReadyQueue, most_tries
+from modules.batching.waiting import IfLate, Urgency
 from modules.simulation.arrivals import PIECE_S
 from modules.simulation.live_streams import SimulatedStream
 from modules.simulation.machines import Processors
@@ -144,7 +145,8 @@ class _Run:
         if stream.cut(chunk_s):
             deadline_s = stream.chunk[-1] + self._scenario.target_s
             stream.was_late = deadline_s < self._now_s
-            urgency = Urgency(deadline_s, stream.sent.priority, "yield" if self._scenario.keeps_all else "drop")
+            if_late: IfLate = "yield" if self._scenario.keeps_all else "drop"
+            urgency = Urgency(deadline_s, stream.sent.priority, if_late, stream.number)
             self._queue.put(stream, _key(PIECE_S * len(stream.chunk)), urgency)
 
     def _admit(self) -> None:
@@ -277,7 +279,8 @@ class _Run:
         expected_s: dict[Hashable, float] = {key: model.expected_s(key, batch=caps[key]) for key in keys}
         proven: dict[Hashable, int] = {} if static else {key: model.knee(key) for key in keys}
         tries, folder = most_tries(self._plan.workers), self._pace().max_batches
-        self._queue.plan = BatchPlan(1, caps, expected_s, folder, proven=proven, max_tries=tries)
+        workers = self._plan.workers if self._scenario.limits.is_full(self._plan) else None
+        self._queue.plan = BatchPlan(1, caps, expected_s, folder, proven=proven, max_tries=tries, workers=workers)
 
     def _finished(self) -> Outcome:
         outcome = self._outcome

@@ -5,7 +5,7 @@ Dropping single chunks of all streams would leave no healthy one.
 
 import math
 
-from modules.tuning.averages import LowOfLate
+from modules.tuning.averages import RateOfLate
 from modules.tuning.ladder import Rung
 from modules.tuning.plan import Knob, Limits
 from modules.tuning.view import Turn, View
@@ -27,13 +27,6 @@ it would fall with the number of workers itself; with their root, simulations of
 """
 
 _LEAST_LOAD = 0.75  # filled however long calls are
-
-_LULL_S, _WAVERING = 2.0, 1.04
-"""How many are served goes by the lowest capacity of so many seconds, less what it wavers by where nothing happens.
-
-On a host that gives less for half a second, again and again, as many as its best moments carry would else be served,
-and some of them suspended at each of the others; a stream that misses a second in ten is healthy no more.
-"""
 
 _FREE_LOAD = 0.90
 """Share of the capacity below which all may be served again."""
@@ -70,9 +63,10 @@ so many seconds, by what the streams leave of the capacity: at a load of 1 a que
 late for ever after.
 """
 
-_LEAST_KEPT, _LITTLE_OVER = 0.9, 1.15
-"""Where streams are suspended and the others ask for so many times what is carried at most, so many of these stay, or
-what is carried: what was known of the capacity a moment ago was not far off.
+_LEAST_KEPT = 0.9
+"""Where streams are suspended so many of the others stay at least: what was known of the capacity a moment ago was not
+far off, and on a host that gives less for half a second the last of them miss a chunk or two, by `ReadyQueue`. Those
+suspended would miss seconds. Where it is less for good, others follow.
 """
 
 _DRAIN_S, _MOST_DRAIN = 1.0, 0.1
@@ -100,7 +94,7 @@ class StreamsKnob:
         """Serve at most the limit's streams."""
         self._most = limits.max_streams
         self._period_s = limits.period_s
-        self._lows: dict[float, LowOfLate] = {}  # by chunk length
+        self._carried: dict[float, RateOfLate] = {}  # by chunk length
         self._before_probe: int | None = None
         self._is_draining = False
         self._over_since_s = math.inf
@@ -113,8 +107,8 @@ class StreamsKnob:
         cost = view.cost(view.plan.chunk_s)
         if cost is None or view.stream_s is None or view.stream_s <= 0:
             return None
-        fitting = view.capacity_s(cost) / view.stream_s
-        surely, admitted = self._surely(view, fitting), view.seen.load.admitted
+        fitting, admitted = view.capacity_s(cost) / view.stream_s, view.seen.load.admitted
+        of_late = self._carried.setdefault(view.plan.chunk_s, RateOfLate()).observe(fitting, now_s=view.now_s)
         most = 1 - _waited_s(view) / _LASTING_S if view.is_lasting or self._is_beyond(view) else _SURELY_OVER
         is_over = admitted > most * fitting or view.late_for_s >= _STUBBORN_S
         load = admitted / fitting
@@ -126,10 +120,10 @@ class StreamsKnob:
             and is_over
             and view.now_s - self._moved_s >= self._period_s
         ):
-            return self._suspend(view, surely, admitted)
+            return self._suspend(view, of_late, admitted)
         if not self._is_beyond(view):
             return None
-        return self._let_back(view, surely, admitted)
+        return self._let_back(view, of_late, admitted)
 
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned."""
@@ -138,11 +132,6 @@ class StreamsKnob:
         self._is_draining = turn.after < before and turn.after != self._before_probe
         self._before_probe = before if is_probe else None
         self._moved_s = view.now_s
-
-    def _surely(self, view: View, fitting: float) -> float:
-        """What has been carried at every moment of late, of the `fitting` streams that are carried now."""
-        low = self._lows.setdefault(view.plan.chunk_s, LowOfLate(back_s=_LULL_S))
-        return min(fitting, low.observe(_WAVERING * fitting, now_s=view.now_s))
 
     def _is_beyond(self, view: View) -> bool:
         """Whether streams are suspended: more is asked for than is carried."""
@@ -174,8 +163,8 @@ class StreamsKnob:
             return Turn(Knob.STREAMS, before, sentence, is_urgent=True)
         load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
         kept = math.floor(load * fitting)
-        if self._is_beyond(view) and admitted <= _LITTLE_OVER * fitting:
-            kept = max(kept, math.floor(min(_LEAST_KEPT * admitted, _FULL_LOAD * fitting)))
+        if self._is_beyond(view):
+            kept = max(kept, math.floor(_LEAST_KEPT * admitted))
         kept = max(1, min(kept, admitted - max(1, math.floor(_STEP * admitted))))
         if kept >= view.plan.max_streams or kept >= admitted:
             return None

@@ -6,6 +6,7 @@ from collections import deque
 from modules.monitoring.targets import MAX_MISSES, samples_needed
 
 _FAST_S, _MEAN_S, _SLOW_S = 0.5, 3.0, 4.0
+_RATE_S = 1.0
 _RIPPLE = 1.03  # of a sum that is seen four times a second and comes in pieces of a fifth
 _WINDOW_CHUNKS = 2000
 _SHOWN_CHUNKS = samples_needed(0)
@@ -48,25 +49,22 @@ class WorseAverage:
         self._slow += (1 - math.exp(-over_s / _SLOW_S)) * (value - self._slow)
 
 
-class LowOfLate:
-    """The lowest value of late: it follows downwards at once, and upwards with a time constant of `back_s` seconds."""
+class RateOfLate:
+    """A rate of late: what is done in a time, so its harmonic mean, with a time constant of a second."""
 
-    __slots__ = ("_back_s", "_low", "_seen_s")
+    __slots__ = ("_mean", "_seen_s")
 
-    def __init__(self, *, back_s: float) -> None:
+    def __init__(self) -> None:
         """Start with nothing."""
-        self._back_s = back_s
-        self._low = math.inf
+        self._mean = math.inf
         self._seen_s = -math.inf
 
-    def observe(self, value: float, *, now_s: float) -> float:
-        """Learn the value of now; the lowest of late."""
-        if value <= self._low:
-            self._low = value
-        else:
-            self._low += (1 - math.exp((self._seen_s - now_s) / self._back_s)) * (value - self._low)
+    def observe(self, rate: float, *, now_s: float) -> float:
+        """Learn the rate of now, above 0; what it was of late."""
+        share = 1 - math.exp((self._seen_s - now_s) / _RATE_S)
+        self._mean = 1 / ((1 - share) / self._mean + share / rate)
         self._seen_s = now_s
-        return self._low
+        return self._mean
 
 
 class OnTimeWindow:

@@ -74,14 +74,13 @@ class Controller:
         view = self._view(seen)
         rungs = self._ladder.look(_strain(view), seen.now_s)
         view = replace(view, rungs=rungs, relieved_for_s=seen.now_s - self._ladder.relieved_s)
-        moves = [self._made(turn) for turn in switches(view)]
+        moves = [self._turned(turn, seen.now_s) for turn in switches(view) if self._may(turn, seen.now_s)]
         for knob in self._knobs:
             view = replace(view, plan=self.plan)
             turn = knob.turn(view)
             if turn is not None and self._may(turn, seen.now_s):
                 knob.turned(turn, view)
-                self._remember(turn, seen.now_s)
-                moves.append(self._made(turn))
+                moves.append(self._turned(turn, seen.now_s))
         self._seen_s = seen.now_s
         return Decision(seen.now_s, self.plan, tuple(moves), tuple(rungs))
 
@@ -156,7 +155,8 @@ class Controller:
         is_back = is_up != was_up and turn.knob is not Knob.STREAMS  # they come back by probes, with holds of their own
         return now_s - moved_s > max(self._dwell_s, REVERSE_S) if is_back else now_s - moved_s >= self._dwell_s
 
-    def _remember(self, turn: Turn, now_s: float) -> None:
+    def _turned(self, turn: Turn, now_s: float) -> Move:
+        """Turn it."""
         self._moved[turn.knob] = (now_s, turn.after > getattr(self.plan, turn.knob))
         if not turn.is_urgent:
             self._ordinary_s = now_s
@@ -164,9 +164,6 @@ class Controller:
             self._on_time.restart()  # what was before says nothing of the plan to come
             self._lately.clear()
             self._late_since_s = None
-
-    def _made(self, turn: Turn) -> Move:
-        """Turn it."""
         move = turn.move(self.plan)
         self.plan = replace(self.plan, **cast("dict[str, Any]", {turn.knob: turn.after}))
         return move

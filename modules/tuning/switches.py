@@ -24,11 +24,12 @@ _OFF_ON_RUNGS = (
 
 
 def switches(view: View) -> Iterator[Turn]:
-    """The switches that are not as the rungs want them."""
+    """The switches that are not as the rungs want them; new streams are taken again in time, all else is at once."""
     for rung, knob, when_off, when_on in _OFF_ON_RUNGS:
         wanted = rung not in view.rungs
         if getattr(view.plan, knob) != wanted:
-            yield Turn(knob, wanted, f"{_seen(rung, view)}{when_on if wanted else when_off}", is_urgent=True)
+            is_urgent = not wanted or rung is not Rung.REFUSE
+            yield Turn(knob, wanted, f"{_seen(rung, view)}{when_on if wanted else when_off}", is_urgent=is_urgent)
 
 
 def _seen(rung: Rung, view: View) -> str:

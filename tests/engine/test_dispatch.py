@@ -148,6 +148,20 @@ def test_folder_work_is_held_back_by_the_plan() -> None:
     assert workers.plan.max_folder_batches is None
 
 
+def test_the_last_streams_yield_only_while_there_is_no_room() -> None:
+    """The workers are then told how many of them run at once."""
+    workers = WorkerThreads(2)
+    dispatch = Dispatch(workers, CostModel())
+    assert workers.plan.workers is None
+    dispatch.share_too_little(True)
+    assert workers.plan.workers == 2
+    plan = workers.plan
+    dispatch.share_too_little(True)
+    assert workers.plan is plan, "nothing has changed, so nobody is woken"
+    dispatch.share_too_little(False)
+    assert workers.plan.workers is None
+
+
 def test_people_are_told_how_calls_share_a_hop() -> None:
     """By the hop's name, and the chunk length where there are several, with the mean of late.
 

@@ -189,6 +189,7 @@ def test_a_plan_reaches_all_that_it_is_about() -> None:
     assert decision.plan == engine.streams.plan == after
     assert engine.workers.max_running == 1
     assert engine.workers.plan.max_folder_batches == 1
+    assert engine.workers.plan.workers == 1
     assert engine.governor.pace == FolderPace.of(0.5, workers=1)
     assert engine.governor.pace.rest_share == pytest.approx(1.0)
     assert [stream.chunk_s for stream in streams] == [0.4] * 3

@@ -24,7 +24,7 @@ from engine.shared_calls import Expired, Raised, Work
 from engine.stream import LiveStream
 from engine.stream_options import OverloadPolicy, StreamOptions
 from modules.audio.grains import GrainCutter
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 from modules.errors import StreamClosed
 from modules.events import EventType, StreamEvent
 from modules.stages.hop import AnyStage
@@ -1136,6 +1136,21 @@ def test_a_reader_that_waited_lets_the_stream_go_on_however_much_came_at_once(mo
 
 
 # Urgency, latency, and the pipelines that come with the house
+
+
+def test_who_came_when_reaches_the_workers() -> None:
+    """The stream's number, once it has one: where there is no room the last streams yield."""
+
+    async def main() -> None:
+        workers = SlowWorkers(5, max_s=0.0)
+        made = make([Means()], workers)
+        async with made.stream as stream:
+            made.stream.use_chunks_of(0.1, number=7)
+            await stream.push(noise(CHUNK))
+            await anext(stream)
+        assert [urgency.place for urgency in workers.urgencies] == [7]
+
+    run_virtually(main)
 
 
 def test_deadline_and_priority_reach_the_workers_and_the_monitor() -> None:

@@ -3,7 +3,7 @@
 from engine.hop_kind import END_S, HopKind
 from engine.inline_workers import InlineWorkers
 from engine.stream_row import HopPlace
-from modules.batching.ready_queue import Urgency
+from modules.batching.waiting import Urgency
 from modules.stages.hop import END, Hop, HopCall
 from tests.live_streams import Means
 

@@ -16,7 +16,8 @@ import pytest
 from engine.inline_workers import InlineWorkers
 from engine.shared_calls import FOLDER_WORK, CallTimes, Expired, Raised, SharedCall, Work
 from engine.workers import PLAIN, WorkerThreads
-from modules.batching.ready_queue import BatchPlan, Urgency
+from modules.batching.ready_queue import BatchPlan
+from modules.batching.waiting import Urgency
 from modules.tuning.quota_pace import PERIOD_S
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from modules.batching.ready_queue import FOLDER, BatchPlan, IfLate, ReadyQueue, Taken, Urgency, most_tries
+from modules.batching.ready_queue import BatchPlan, ReadyQueue, Taken, most_tries
+from modules.batching.waiting import FOLDER, IfLate, Urgency
 
 KINDS = ("asr", "vad", "tags")
 HOMES = {"asr": None, "vad": 0, "tags": 1}

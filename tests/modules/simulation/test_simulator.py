@@ -108,6 +108,13 @@ def test_important_streams_are_the_last_to_be_suspended() -> None:
     assert sum(shares[0]) / len(shares[0]) <= 0.75
 
 
+def test_costs_that_swing_do_so_for_half_a_second_each_over_and_over() -> None:
+    """By the factors given, from 0 s on."""
+    tossed = replace(DEAR, swings=(1.0, 1.6, 0.9))
+    for now_s, factor in ((0.0, 1.0), (0.5, 1.6), (0.99, 1.6), (1.2, 0.9), (1.5, 1.0), (2.1, 1.6)):
+        assert tossed.mean_s(3, 0.2, now_s=now_s) == pytest.approx(factor * DEAR.mean_s(3, 0.2))
+
+
 def test_a_machine_without_cores_is_no_machine() -> None:
     """Wrong numbers are refused where they are given."""
     with pytest.raises(ValueError, match="cores must be at least 1"):

@@ -6,29 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.tuning.averages import LowOfLate, WorseAverage
+from modules.tuning.averages import RateOfLate, WorseAverage
 
 VALUES = st.lists(st.floats(0.1, 100.0), min_size=1, max_size=30)
 
 
 @given(VALUES)
-def test_the_lowest_of_late_is_never_above_what_is_now_and_never_below_all_that_was(values: list[float]) -> None:
+def test_a_rate_of_late_lies_among_those_that_were(values: list[float]) -> None:
     """Whatever comes, at whatever pace."""
-    low = LowOfLate(back_s=4.0)
+    rate = RateOfLate()
     for number, value in enumerate(values):
-        found = low.observe(value, now_s=0.25 * number)
-        assert min(values[: number + 1]) * (1 - 1e-9) <= found <= value * (1 + 1e-9)
+        found = rate.observe(value, now_s=0.25 * number)
+        seen = values[: number + 1]
+        assert min(seen) * (1 - 1e-9) <= found <= max(seen) * (1 + 1e-9)
 
 
-def test_the_lowest_of_late_is_forgotten_with_its_time_constant() -> None:
-    """After one of them a third of the way back is left to go, however often it was told of."""
+def test_a_rate_of_late_counts_the_time_that_things_take() -> None:
+    """After a second of 5 a second each takes 0.1 s for a third and 0.2 s for the rest; however often it was told."""
     for steps in (1, 16):
-        low = LowOfLate(back_s=4.0)
-        low.observe(10.0, now_s=0.0)
-        low.observe(5.0, now_s=1.0)
+        rate = RateOfLate()
+        rate.observe(10.0, now_s=0.0)
         for step in range(steps):
-            found = low.observe(10.0, now_s=1.0 + 4.0 * (step + 1) / steps)
-        assert found == pytest.approx(10.0 - 5.0 / math.e)
+            found = rate.observe(5.0, now_s=(step + 1) / steps)
+        assert 1 / found == pytest.approx(0.1 / math.e + 0.2 * (1 - 1 / math.e))
 
 
 def test_a_ripple_is_no_worse_than_the_mean_and_a_step_is_at_once() -> None:
