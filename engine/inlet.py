@@ -71,10 +71,11 @@ class Inlet:
         `place` is where the stream stands among others, whose chunks should not all get ready in the same moment.
         """
         rate, chosen_s = self._options.sample_rate, self._options.chunk_s or chunk_s
-        self.number = self.number if place is None else place.stream
-        if chosen_s != self.chunk_s and place is not None:
-            gathering_s = self._next_frames / rate
-            self._first_frames = max(1, round(first_length_s(chosen_s, gathering_s, place) * rate))
+        if place is not None:
+            self.number = place.stream
+            if chosen_s != self.chunk_s:
+                gathering_s = self._next_frames / rate
+                self._first_frames = max(1, round(first_length_s(chosen_s, gathering_s, place) * rate))
         self.chunk_s = chosen_s
         self._chunk_frames = max(1, round(self.chunk_s * rate))
 

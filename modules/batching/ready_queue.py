@@ -6,7 +6,8 @@ once if there is any; what queues up behind busy workers forms the batch. There 
 Under overload the earliest deadline is the one that is missed already, and serving it makes the next one late too. So a
 live chunk that can no longer be on time waits while there is one that can: some streams fall behind, the others stay
 whole. Of those behind the one that is least late goes first: its next chunk will be on time first, and each stream that
-has caught up leaves one less. Where its stream allows that it be dropped, it is.
+has caught up leaves one less. Where its stream allows that it be dropped, it is. Before that, where the plan says how
+many workers run, those of the last streams yield when not all that wait can be on time (`waiting.py`).
 """
 
 import heapq
@@ -39,8 +40,10 @@ class BatchPlan:
     calls that are taken one by one are long, and where their memory is counts for nothing then.
 
     Of a kind with a size that is `proven`, a larger batch is a try, of which at most `max_tries` run at once: one that
-    does not pay is known when it ends, and until then all workers would make the same mistake. `workers` run at once:
-    by that and the services it is known how many of those that wait can be on time.
+    does not pay is known when it ends, and until then all workers would make the same mistake.
+
+    `workers` run at once: by that and the services it is known how many of those that wait can be on time, and the last
+    yield when that is not all. `None` where none is to yield.
     """
 
     default_cap: int = 1
@@ -58,6 +61,8 @@ class BatchPlan:
                 raise ValueError(f"a batch cap must be at least 1, got {cap}")
         if self.max_tries is not None and self.max_tries < 0:
             raise ValueError(f"max_tries must be 0 or more, or None, got {self.max_tries}")
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers must be 1 or more, or None, got {self.workers}")
         for expected_s in self.service_s.values():
             if not 0 <= expected_s < math.inf:
                 raise ValueError(f"an expected service must be 0 s or more and finite, got {expected_s}")
@@ -179,8 +184,8 @@ class ReadyQueue(Generic[Item]):
         return Taken(batch, expired, is_folder=best[0] == FOLDER_PLACE, is_try=is_try)
 
     def _busy_s(self) -> float:
-        """How long all workers are busy with what can be on time; 0 where that is not known."""
-        if not self.plan.workers:
+        """How long all workers are busy with what can be on time; 0 where none is to yield."""
+        if self.plan.workers is None:
             return 0.0
         services = (
             self.plan.service_s.get(kind, 0.0) * len(waiting.on_time) / self.plan.cap(kind)

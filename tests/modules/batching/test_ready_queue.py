@@ -506,6 +506,7 @@ def test_the_queue_says_what_waits() -> None:
         ({"max_folder_batches": -1}, "0 or more, or None, got -1"),
         ({"proven": {"asr": 0}}, "batch cap must be at least 1, got 0"),
         ({"max_tries": -1}, "max_tries must be 0 or more, or None, got -1"),
+        ({"workers": 0}, "workers must be 1 or more, or None, got 0"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any], words: str) -> None:

@@ -5,6 +5,7 @@ import math
 from collections import deque
 from itertools import combinations, count
 from random import Random
+from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
@@ -158,9 +159,15 @@ def test_where_there_is_no_room_a_machine_that_stutters_costs_the_last_streams_a
     assert whole_of_the_first(120, seed, workers=2, has_room=True) <= 0.5
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(60, 160), st.integers(1, 3), st.integers(0, 10_000))
 def test_so_it_is_with_any_number_of_streams_and_workers(streams: int, workers: int, seed: int) -> None:
-    """At least twice as many of the first are whole as by earliest deadline first, or nearly all."""
-    alike = whole_of_the_first(streams, seed, workers=workers, has_room=True)
-    assert whole_of_the_first(streams, seed, workers=workers, has_room=False) >= min(2 * alike, 0.8)
+    """On average at least twice as many of the first are whole as by earliest deadline first, or nearly all.
+
+    And more every time: of one run the phases of its streams say how many, so seven are taken.
+    """
+    seeds = range(seed, seed + 7)
+    alike = [whole_of_the_first(streams, one, workers=workers, has_room=True) for one in seeds]
+    first = [whole_of_the_first(streams, one, workers=workers, has_room=False) for one in seeds]
+    assert fmean(first) >= min(2 * fmean(alike), 0.8)
+    assert all(ours > theirs for ours, theirs in zip(first, alike, strict=True))
