@@ -14,21 +14,23 @@ _ENOUGH_S = 1.0
 class MeanCost:
     """Decayed sums of worker time, CPU time and payloads; told of every call, and of the time that passes."""
 
-    __slots__ = ("_calls", "_cpu_s", "_seen_s", "_service_s")
+    __slots__ = ("_calls", "_cpu_s", "_seen_s", "_service_s", "_unseen_s")
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self._calls = self._service_s = self._cpu_s = self._seen_s = 0.0
+        self._calls = self._service_s = self._cpu_s = self._seen_s = self._unseen_s = 0.0
 
     def observe(self, *, calls: int, service_s: float, cpu_s: float) -> None:
         """Learn that a call of so many payloads took a worker `service_s` seconds, `cpu_s` of them on a CPU."""
         self._calls += calls
         self._service_s += service_s
         self._cpu_s += cpu_s
+        self._unseen_s = 0.0
 
     def pass_time(self, seconds: float) -> None:
-        """So many seconds have passed: what was before counts for less."""
-        kept = math.exp(-seconds / _WINDOW_S)
+        """So many seconds have passed: what was before counts for less, and for nothing when no call came since."""
+        self._unseen_s += seconds
+        kept = math.exp(-seconds / _WINDOW_S) if self._unseen_s < _WINDOW_S else 0.0
         self._calls *= kept
         self._service_s *= kept
         self._cpu_s *= kept

@@ -30,6 +30,11 @@ _MIN_GAIN_SHORTER = 1.10
 """What a shorter length must carry more when none is enough: it costs at least as much per second of audio, unless
 something like a cache is at its end."""
 
+_MIN_GAIN_SERVED = 1.2
+"""What another length must carry more where streams are suspended: those served are on time by what is carried now, and
+what is known of a length that is not in use is off by more than a few of 100.
+"""
+
 _TRY_S = 3.0
 """For so long after going to a longer length it is a try, in vain if it carries no more than a shorter one that is
 not `FULL`: speakers wait less with the shorter one."""
@@ -73,6 +78,7 @@ class LengthKnob:
         """Choose among the limits' lengths."""
         self._lengths_s = limits.lengths_s
         self._period_s = limits.period_s
+        self._most_streams = limits.max_streams
         self._past: defaultdict[float, _Past] = defaultdict(_Past)
         self._lengthened_s = self._shortened_s = -math.inf
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
@@ -147,6 +153,8 @@ class LengthKnob:
             return self._to(view, before, load, is_urgent=True)
         best = max(useful, key=lambda cost: self._carries(view, cost), default=now)
         gain = MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
+        if view.plan.max_streams < self._most_streams:
+            gain = _MIN_GAIN_SERVED
         least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
         is_held = view.is_useful(now) and view.now_s < self._past[best.chunk_s].held_until_s
         if best is now or is_held or self._carries(view, best) < least_s:  # type: ignore[operator] # as above

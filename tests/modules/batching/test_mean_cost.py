@@ -48,6 +48,23 @@ def test_it_lies_between_the_cheapest_and_the_dearest(calls: list[tuple[int, flo
         assert min(cost for _, cost in calls) * (1 - 1e-9) <= seen_s <= max(cost for _, cost in calls) * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("calls", [1, 100_000])
+def test_what_nobody_has_paid_for_two_seconds_is_not_of_late(calls: int) -> None:
+    """However many calls there were before: the machine is another by then. What comes next begins anew."""
+    mean = MeanCost()
+    for _ in range(8):
+        mean.observe(calls=calls, service_s=0.001 * calls, cpu_s=0.001 * calls)
+        mean.pass_time(TICK_S)
+    for _ in range(8):
+        mean.pass_time(TICK_S)
+    assert mean.of_late is None
+    for _ in range(5):
+        mean.observe(calls=1, service_s=0.002, cpu_s=0.002)
+        mean.pass_time(TICK_S)
+    assert mean.of_late is not None
+    assert list(mean.of_late) == pytest.approx([0.002, 0.002])
+
+
 def test_a_model_that_becomes_slower_is_noticed_within_two_seconds() -> None:
     """Most of what counts is then of today."""
     mean = MeanCost()
