@@ -249,6 +249,7 @@ class WorkerThreads:
     def _finish(self, number: int, works: list[Work], times: CallTimes) -> None:
         with self._changed:
             self._running -= 1
+            self._ready.ended(works[0].kind, calls=len(works), service_s=times.service_s)
             self._trying.discard(number)
             self._folder_running -= works[0].urgency.deadline_s == FOLDER
             if self._work_share < 1:

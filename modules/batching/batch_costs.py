@@ -68,6 +68,11 @@ class BatchCosts:
         return self._relearn > 0
 
     @property
+    def level(self) -> float:
+        """The log of how many times as dear as at first calls are now."""
+        return self._level.log
+
+    @property
     def scatter(self) -> float:
         """Relative scatter of single calls."""
         return self._alarm.scatter

@@ -21,6 +21,11 @@ _WORTH_TRYING = 1.02  # expected gain of doubling
 _WORSE = 1.03  # a size this much below the best is past it
 _SURE_CALLS = 4 * MIN_CALLS
 _CHECKED_ONE_IN = 64  # calls that go into checking a size which nearly pays
+_DOUBT_CALLS, _SAME_LEVEL = 256, 0.15
+"""Calls after which a shift is one for good, if costs are not back at the level before it, a log. A host that others
+share gives less for half a second, and a size tried while that ends looks cheap beside one that was seen in it.
+"""
+
 _RETRY_CALLS = 4096  # after which what was found worse is tried again: a model may have changed slowly
 _DOUBT_SCATTERS = 3  # by so many the mean of a few calls may be off
 
@@ -42,7 +47,7 @@ class CallLimits(Protocol):
 class KneeFinder:
     """Follows one key's `BatchCosts`; `knee` and `cap` are batch sizes."""
 
-    __slots__ = ("_candidate", "_is_relearning", "_number", "_retry_at", "_shifts")
+    __slots__ = ("_candidate", "_doubted_at", "_is_relearning", "_level", "_number", "_retry_at", "_shifts")
 
     def __init__(self, *, first: int = 1) -> None:
         """Begin with calls of half of `first`, the knee of similar calls: payloads may be larger than theirs."""
@@ -51,6 +56,8 @@ class KneeFinder:
         self._is_relearning = False
         self._retry_at = _RETRY_CALLS
         self._shifts = 0
+        self._doubted_at = math.inf  # calls seen when costs shifted, unless they have shifted back
+        self._level = 0.0  # of costs, before that
 
     @property
     def knee(self) -> int:
@@ -76,15 +83,25 @@ class KneeFinder:
 
     def look(self, costs: BatchCosts, limits: CallLimits) -> None:
         """Draw the conclusions from what is known now."""
-        if costs.shifts != self._shifts:
-            self._shifts = costs.shifts
-            costs.forget([number for number in costs.classes if number > self._number])
+        self._doubt(costs)
         if costs.total_calls >= self._retry_at:
             self._retry_at = costs.total_calls + _RETRY_CALLS
             costs.forget([self._number + 1])
         self._is_relearning = costs.is_relearning
         self._number = self._knee_of(self._rates(costs, limits), costs, limits)
         self._candidate = self._next(costs, limits)
+
+    def _doubt(self, costs: BatchCosts) -> None:
+        """Once costs have shifted for good, what was known of larger sizes may hold no more: they are tried again."""
+        if costs.shifts != self._shifts:
+            self._shifts = costs.shifts
+            is_back = self._doubted_at < math.inf and abs(costs.level - self._level) < _SAME_LEVEL
+            self._doubted_at = math.inf if is_back else min(self._doubted_at, costs.total_calls)
+        if costs.total_calls - self._doubted_at >= _DOUBT_CALLS:
+            self._doubted_at = math.inf
+            costs.forget([number for number in costs.classes if number > self._number])
+        if self._doubted_at == math.inf:
+            self._level = costs.level
 
     def share_s(self, costs: BatchCosts) -> float | None:
         """Seconds of one payload in calls as large as the knee; `None` before any is known.

@@ -21,8 +21,12 @@ from modules.batching.waiting import FOLDER, FOLDER_PLACE, NOTHING, Item, Pace, 
 
 _LEAST_TRIES = 2
 
-_SURE_PACE = 0.7
-"""So much of the pace known is counted on to be on time: when a machine gives less it does so before that is known."""
+_SURE_PACE, _SURE_OF_SLOWED = 0.7, 0.85
+"""So much of the pace known is counted on to be on time: when a machine gives less it does so before that is known. Of
+the pace of the latest calls, where they took longer than expected, more.
+"""
+
+_MOST_SLOWED = 4.0  # times what is expected that one call counts at most
 
 
 def most_tries(workers: int) -> int:
@@ -108,6 +112,24 @@ class ReadyQueue(Generic[Item]):
         self._kinds: dict[Hashable, Waiting[Item]] = {}
         self._numbers = count()
         self._waiting = 0
+        self._slowed = 1.0
+
+    @property
+    def slowed(self) -> float:
+        """How many times as long as expected the latest calls took; 1 where none is to yield."""
+        return self._slowed
+
+    def ended(self, kind: Hashable, *, calls: int, service_s: float) -> None:
+        """A batch of so many calls of a kind took that long: told of each, what is to come is judged by the latest.
+
+        One that is not even half of a full one says nothing: what is expected is the time of full ones.
+        """
+        expected_s = self.plan.service_s.get(kind, 0.0)
+        if self.plan.workers is None:
+            self._slowed = 1.0
+        elif expected_s > 0 and 2 * calls >= self.plan.cap(kind):
+            ratio = min(_MOST_SLOWED, service_s / expected_s)
+            self._slowed += (ratio - self._slowed) / (1 + self.plan.workers)
 
     def __len__(self) -> int:
         return self._waiting
@@ -196,5 +218,7 @@ class ReadyQueue(Generic[Item]):
     def _pace(self, kind: Hashable, waiting: Waiting[Item], busy_s: float) -> Pace:
         """How that kind is worked off while all kinds are, side by side."""
         cap = self.plan.cap(kind)
-        every_s = busy_s * cap / len(waiting.on_time) / _SURE_PACE if waiting.on_time else 0.0
-        return Pace(self.plan.service_s.get(kind, 0.0), cap, every_s)
+        slowed = max(1.0, self._slowed)
+        sure = min(_SURE_PACE, _SURE_OF_SLOWED / slowed)
+        every_s = busy_s * cap / len(waiting.on_time) / sure if waiting.on_time else 0.0
+        return Pace(self.plan.service_s.get(kind, 0.0), cap, every_s, slowed)

@@ -57,16 +57,18 @@ NOTHING: Rank = (9, 0, 0.0, 0)
 class Pace:
     """How calls of one kind are worked off: `batch` of them take `service_s` seconds, and as many begin each `every_s`.
 
-    Times are 0 where they are not known.
+    Just now they take `slowed` times as long as that: to choose by, but nothing is given up for it, since calls that
+    were made no more would never be seen to be quick again. Times are 0 where they are not known.
     """
 
     service_s: float = 0.0
     batch: int = 1
     every_s: float = 0.0
+    slowed: float = 1.0
 
     def over_s(self, number: int) -> float:
         """Seconds until the call of that number is over, the first being 0."""
-        return self.service_s + number // self.batch * self.every_s
+        return self.slowed * self.service_s + number // self.batch * self.every_s
 
 
 def who_yield(calls: Sequence[tuple[float, tuple[int, int] | None]], pace: Pace, *, now_s: float) -> list[int]:
@@ -116,7 +118,7 @@ class Waiting(Generic[Item]):
         """
         possible_s = now_s + pace.service_s
         expired = self._outdated(self.on_time, possible_s) + self._outdated(self.yielding, possible_s)
-        self._brink_s = now_s + _BRINK * pace.service_s
+        self._brink_s = now_s + _BRINK * pace.slowed * pace.service_s
         is_pressed = bool(self.on_time) and self.on_time[0][1] < self._brink_s
         if is_pressed and pace.every_s and now_s >= self._looked_s + _LOOK_S:
             self._looked_s = now_s

@@ -70,8 +70,7 @@ class _Run:
         self._all_keys = [_key(PIECE_S * n) for n in range(1, round(max(self._keys) / PIECE_S) + 1)]
         self._streams = [SimulatedStream(number, sent) for number, sent in enumerate(scenario.streams)]
         self._events: list[tuple[float, int, partial[None]]] = []
-        self._number = 0
-        self._now_s = 0.0
+        self._number, self._now_s = 0, 0.0
         self._busy = self._folder_running = self._tries_running = 0
         self._watch = Watch()
         self._quota_pace, self._rested_s = QuotaPace(), 0.0
@@ -206,6 +205,7 @@ class _Run:
         self._tries_running -= call.is_try
         self._rest(call)
         wall_s = self._now_s - call.started_s
+        self._queue.ended(call.key, calls=len(call.items), service_s=wall_s)
         has_moved = self._model.observe(call.key, batch=len(call.items), service_s=wall_s, cpu_s=call.work_s)
         if call.key == _FOLDER_KEY:
             self._folder_running -= 1

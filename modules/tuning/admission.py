@@ -179,7 +179,7 @@ class StreamsKnob:
         streams = view.seen.load.streams
         if self._is_draining and not view.is_late and (view.queue or 0.0) < _DRAINED:
             kept = min(math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting), streams)
-            if kept > admitted:
+            if kept > max(admitted, view.plan.max_streams):
                 sentence = f"what waited is done and {fitting:.4g} streams could be carried: {kept} are served"
                 return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
         if view.is_late or view.now_s - self._moved_s < _PROBED_S:
@@ -191,7 +191,7 @@ class StreamsKnob:
             return None
         room = math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting)
         more = min(room, admitted + max(1, math.floor(_STEP * admitted)), streams)
-        if more <= admitted or view.now_s < self._hold_until_s:
+        if more <= max(admitted, view.plan.max_streams) or view.now_s < self._hold_until_s:
             return None
         sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
         return Turn(Knob.STREAMS, more, sentence)

@@ -176,8 +176,8 @@ class LengthKnob:
                 cost
                 for cost in useful
                 if cost.chunk_s < now.chunk_s
-                and MIN_GAIN * view.capacity_s(cost) >= view.capacity_s(now)
-                and view.wanted_s <= FULL * view.capacity_s(cost)  # type: ignore[operator] # as above
+                and MIN_GAIN * self._carries(view, cost) >= view.capacity_s(now)
+                and view.wanted_s <= FULL * self._carries(view, cost)  # type: ignore[operator] # as above
             ),
             None,
         )

@@ -66,6 +66,33 @@ def test_a_knee_that_was_found_stays() -> None:
     assert math.sqrt(sum((knee - mean) ** 2 for knee in late) / len(late)) / mean < 0.1
 
 
+def swung(low: Callable[[int], float], *, calls: int) -> list[tuple[int, int]]:
+    """Knee and cap after each of so many calls of costs that a larger batch hardly lowers, so many times as dear."""
+    finder, costs, _ = found(lambda batch: 0.0035 + 0.0095 * batch)
+    chance, seen = random.Random(2), []
+    for number in range(calls):
+        cost_s = (0.0035 + 0.0095 * finder.cap) * low(number) * chance.lognormvariate(0, 0.03)
+        if costs.observe(finder.cap, cost_s):
+            finder.look(costs, LIMITS)
+        seen.append((finder.knee, finder.cap))
+    return seen
+
+
+def test_half_a_second_in_which_all_is_dearer_makes_calls_hardly_larger() -> None:
+    """What was known of larger ones holds: they are as much dearer, and then as cheap again. None is tried anew."""
+    knee = found(lambda batch: 0.0035 + 0.0095 * batch)[0].knee
+    seen = swung(lambda number: 1.8 if number % 400 < 50 else 1.0, calls=2000)
+    assert max(cap for _, cap in seen) <= 2 * knee
+
+
+def test_once_all_has_been_dearer_for_long_larger_sizes_are_tried_again() -> None:
+    """The model or the machine is another one."""
+    knee = found(lambda batch: 0.0035 + 0.0095 * batch)[0].knee
+    seen = swung(lambda _: 1.8, calls=1200)
+    tried = next(number for number, (_, cap) in enumerate(seen) if cap > knee)
+    assert tried > 200
+
+
 def test_calls_grow_one_step_at_a_time() -> None:
     """No call is ever more than a doubling beyond the largest one that was tried."""
     chance, costs, finder, largest = random.Random(1), BatchCosts(), KneeFinder(), 1

@@ -82,6 +82,29 @@ def test_while_all_can_wait_what_yields_goes_by_its_deadline_again() -> None:
     assert queue.take(1, now_s=0.3).batch == ["later"]
 
 
+@pytest.mark.parametrize(("took_s", "stay"), [(0.1, "first"), (0.1, "last"), (0.2, "first")])
+def test_calls_that_take_longer_than_expected_make_the_last_yield_sooner(took_s: float, stay: str) -> None:
+    """Two can be on time while calls take what is expected of them; when the latest took twice that, only one."""
+    queue: ReadyQueue[str] = ReadyQueue(BatchPlan(1, service_s={"asr": 0.1}, workers=1))
+    for _ in range(10):
+        queue.ended("asr", calls=1, service_s=took_s)
+    for item, deadline_s, place in (("last", 0.21, 9), ("first", 0.28, 1)):
+        queue.put(item, "asr", Urgency(deadline_s, 0, "drop", place))
+    taken = [queue.take(1, now_s=0.0).batch, queue.take(1, now_s=0.11).batch]
+    assert [stay] in taken
+    assert taken[0] == (["last"] if took_s == 0.1 else ["first"])
+
+
+def test_half_a_batch_says_nothing_of_how_long_calls_take() -> None:
+    """Nor does a call of which nothing was expected: what it took is compared with a full one."""
+    slow: ReadyQueue[str] = ReadyQueue(BatchPlan(8, service_s={"asr": 0.1}, workers=1))
+    slow.ended("asr", calls=3, service_s=1.0)
+    slow.ended("vad", calls=8, service_s=1.0)
+    assert slow.slowed == 1.0
+    slow.ended("asr", calls=4, service_s=0.3)
+    assert slow.slowed == pytest.approx(2.0)
+
+
 class Stuttering:
     """Workers filled to 0.97 by calls of four chunks; for half a second in four all takes 1.6 times as long.
 
@@ -104,6 +127,8 @@ class Stuttering:
         heapq.heapify(self.events)
         self.numbers = count(streams)
 
+        self.began_s: dict[int, float] = {}
+
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
         while self.events[0][0] < seconds:
@@ -115,6 +140,7 @@ class Stuttering:
                     self.put(number)
             else:
                 self.running -= 1
+                self.queue.ended("asr", calls=len(batch), service_s=now_s - self.began_s.pop(number))
                 for stream in batch:
                     self.over(stream, is_late=now_s - self.waiting[stream][0] > TARGET_S)
             self.begin(now_s)
@@ -141,7 +167,9 @@ class Stuttering:
                 self.running += 1
                 low = 1.6 if now_s % 4.0 >= 3.5 else 1.0
                 takes_s = low * self.call_s * math.sqrt(len(taken.batch)) / 2
-                heapq.heappush(self.events, (now_s + takes_s, next(self.numbers), taken.batch))
+                number = next(self.numbers)
+                self.began_s[number] = now_s
+                heapq.heappush(self.events, (now_s + takes_s, number, taken.batch))
 
 
 def whole_of_the_first(streams: int, seed: int, *, workers: int, has_room: bool) -> float:

@@ -161,3 +161,34 @@ def test_a_length_left_a_moment_ago_is_not_gone_back_to_for_what_others_say_that
         if at_s - left_s >= after_s + 2.0:
             break
     assert (0.2 in lengths_s) == goes_back
+
+
+@pytest.mark.parametrize(("gain", "lengths_s"), [(1.15, []), (1.3, [0.2])])
+def test_where_streams_are_suspended_another_length_must_carry_a_fifth_more(
+    gain: float, lengths_s: list[float]
+) -> None:
+    """Those served are on time, and what is known of a length that is not in use is off by a tenth."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.8, 2, 30))
+    costs = tuple(LengthCost(each, each / rate, each / rate, 0.03) for each, rate in ((0.2, 18 * gain), (0.8, 18.0)))
+    went = []
+    for number in range(20):
+        served = governor.plan.max_streams
+        seen = LoadSeen(60, served, float(served), 100, 100, 0.0)
+        made = governor.decide(Observation(number * LOOK_S, seen, ResourcesSeen(cpus=2.0), costs))
+        went += [move.after for move in made.moves if move.knob is Knob.CHUNK]
+    assert went == lengths_s
+
+
+def test_a_longer_length_just_gone_to_was_not_in_vain_because_calls_of_others_say_so() -> None:
+    """The one left carried 20 streams a moment ago; that it carries 80 of a sudden is no reason to go back."""
+    governor = Controller(PerformanceTarget(), Limits(max_streams=100), plan=Plan(0.2, 2, 100))
+    went = []
+    for number in range(12):
+        known = [LengthCost(0.2, 0.02, 0.02, 0.02)]
+        if governor.plan.chunk_s > 0.2:
+            known = [LengthCost(0.2, 0.005, 0.005, 0.01), LengthCost(0.4, 0.016, 0.016, 0.03)]
+        seen = LoadSeen(40, 40, 40.0, 500, 500, 0.0)
+        made = governor.decide(Observation(number * LOOK_S, seen, ResourcesSeen(cpus=2.0), tuple(known)))
+        went += [move.after for move in made.moves if move.knob is Knob.CHUNK]
+    assert went[0] > 0.2
+    assert 0.2 not in went

@@ -242,6 +242,15 @@ def test_a_few_suspended_streams_come_back_before_a_p99_can_be_shown() -> None:
     assert governor.plan.max_streams == LIMITS.max_streams
 
 
+def test_a_stream_that_was_served_and_is_gone_makes_no_move_to_where_the_plan_is() -> None:
+    """One less is seen than the plan allows until another takes its place: there is nothing to let back by then."""
+    governor = controller(plan=Plan(0.2, 2, 15), limits=replace(LIMITS, lengths_s=(0.2,)))
+    for number in range(20):
+        served = governor.plan.max_streams - 1
+        governor.decide(seen(number * LOOK_S, load(60, admitted=served), costs=COSTS[:1]))
+    assert governor.plan.max_streams <= 20
+
+
 def test_another_number_of_cpus_is_followed_at_once() -> None:
     """Whole CPUs, at least one worker, never more than a person allows."""
     governor = controller(limits=replace(LIMITS, max_workers=6))
