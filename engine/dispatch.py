@@ -44,7 +44,7 @@ class Dispatch:
         """What calls have cost of late."""
         self._kinds: dict[HopKind, _Known] = {}
         self._max_folder_batches: int | None = None
-        self._is_too_little = False
+        self._is_full = False
         self._folder_caps: dict[Hashable, int] = {}
 
     def called(self, times: CallTimes) -> None:
@@ -85,16 +85,21 @@ class Dispatch:
             self._max_folder_batches = most
             self.replan()
 
-    def share_too_little(self, is_too_little: bool) -> None:  # noqa: FBT001 - the one thing it says
-        """Let the last streams yield where not all can be on time, or again serve all alike."""
-        self._is_too_little = is_too_little
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room: the last streams then yield where not all can be on time."""
+        return self._is_full
+
+    @is_full.setter
+    def is_full(self, is_full: bool) -> None:
+        self._is_full = is_full
         if self._workers.plan.workers != self._counted_workers:
             self.replan()
 
     @property
     def _counted_workers(self) -> int | None:
         """How many run at once, where that matters."""
-        return self._workers.max_running if self._is_too_little else None
+        return self._workers.max_running if self._is_full else None
 
     def share_folder_calls(self, kind: Hashable, most: int) -> None:
         """Let so many recordings share a call of that kind. They keep its length down themselves."""

@@ -209,5 +209,5 @@ class Governor:
         governed.workers.work_share = plan.work_share
         self.pace = FolderPace.of(plan.folder_share, workers=plan.workers)
         governed.dispatch.allow_folder_batches(self.pace.max_batches)
-        governed.dispatch.share_too_little(governed.limits.is_full(plan))
+        governed.dispatch.is_full = governed.limits.is_full(plan)
         governed.streams.follow(plan)

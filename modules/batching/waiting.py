@@ -57,8 +57,9 @@ NOTHING: Rank = (9, 0, 0.0, 0)
 class Pace:
     """How calls of one kind are worked off: `batch` of them take `service_s` seconds, and as many begin each `every_s`.
 
-    Just now they take `slowed` times as long as that: to choose by, but nothing is given up for it, since calls that
-    were made no more would never be seen to be quick again. Times are 0 where they are not known.
+    Just now a call takes `slowed` times its service, as `every_s` takes into account: to choose by, but nothing is
+    given up for it, since calls that were made no more would never be seen to be quick again. Times are 0 where they
+    are not known.
     """
 
     service_s: float = 0.0

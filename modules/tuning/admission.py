@@ -92,8 +92,7 @@ class StreamsKnob:
 
     def __init__(self, limits: Limits) -> None:
         """Serve at most the limit's streams."""
-        self._most = limits.max_streams
-        self._period_s = limits.period_s
+        self._limits = limits
         self._carried: dict[float, RateOfLate] = {}  # by chunk length
         self._before_probe: int | None = None
         self._is_draining = False
@@ -118,7 +117,7 @@ class StreamsKnob:
             and (is_known_over or self._is_late_now(view, load))
             and view.is_trusted
             and is_over
-            and view.now_s - self._moved_s >= self._period_s
+            and view.now_s - self._moved_s >= self._limits.period_s
         ):
             return self._suspend(view, of_late, admitted)
         if not self._is_beyond(view):
@@ -128,14 +127,14 @@ class StreamsKnob:
     def turned(self, turn: Turn, view: View) -> None:
         """It was turned."""
         before = view.plan.max_streams
-        is_probe = before < turn.after < self._most and not self._is_draining
+        is_probe = before < turn.after < self._limits.max_streams and not self._is_draining
         self._is_draining = turn.after < before and turn.after != self._before_probe
         self._before_probe = before if is_probe else None
         self._moved_s = view.now_s
 
     def _is_beyond(self, view: View) -> bool:
         """Whether streams are suspended: more is asked for than is carried."""
-        return view.plan.max_streams < self._most
+        return self._limits.suspends(view.plan)
 
     def _over_for_s(self, view: View, load: float) -> float:
         """For how long what was known to be carried has been less than is served; below 0 when it is not."""
@@ -176,22 +175,22 @@ class StreamsKnob:
 
     def _let_back(self, view: View, fitting: float, admitted: int) -> Turn | None:
         """More of the suspended streams, when those served are on time and there is room."""
-        streams = view.seen.load.streams
+        streams, served = view.seen.load.streams, max(admitted, view.plan.max_streams)
         if self._is_draining and not view.is_late and (view.queue or 0.0) < _DRAINED:
             kept = min(math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting), streams)
-            if kept > max(admitted, view.plan.max_streams):
+            if kept > served:
                 sentence = f"what waited is done and {fitting:.4g} streams could be carried: {kept} are served"
                 return Turn(Knob.STREAMS, kept, sentence, is_urgent=True)
         if view.is_late or view.now_s - self._moved_s < _PROBED_S:
             return None
         if streams <= _FREE_LOAD * fitting and (view.is_kept or view.clean_for_s >= _CLEAN_S):
             sentence = f"{streams} streams are open and {fitting:.4g} could be carried: all are served again"
-            return Turn(Knob.STREAMS, self._most, sentence)
+            return Turn(Knob.STREAMS, self._limits.max_streams, sentence)
         if not view.is_kept:
             return None
         room = math.floor(min(_FULL_LOAD, _on_time_load(view)) * fitting)
         more = min(room, admitted + max(1, math.floor(_STEP * admitted)), streams)
-        if more <= max(admitted, view.plan.max_streams) or view.now_s < self._hold_until_s:
+        if more <= served or view.now_s < self._hold_until_s:
             return None
         sentence = f"the {admitted} streams served are on time and {fitting:.4g} could be carried; {more} are tried"
         return Turn(Knob.STREAMS, more, sentence)

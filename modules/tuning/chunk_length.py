@@ -76,9 +76,7 @@ class LengthKnob:
 
     def __init__(self, limits: Limits) -> None:
         """Choose among the limits' lengths."""
-        self._lengths_s = limits.lengths_s
-        self._period_s = limits.period_s
-        self._most_streams = limits.max_streams
+        self._limits = limits
         self._past: defaultdict[float, _Past] = defaultdict(_Past)
         self._lengthened_s = self._shortened_s = -math.inf
         self._pressed_at: tuple[float, float] | None = None  # the length in force then, and when
@@ -91,7 +89,7 @@ class LengthKnob:
         load = view.wanted_s / view.capacity_s(now)
         if load <= _GROW_ABOVE:
             self._pressed_at = None
-        for length_s in self._lengths_s:
+        for length_s in self._limits.lengths_s:
             if length_s < now.chunk_s and not _has_plenty(view, now, length_s, most=_LACKS_ABOVE):
                 self._past[length_s].lacked_s = view.now_s
         if load > _grow_above(view) or (view.is_late and not view.is_useful(now)):
@@ -121,7 +119,7 @@ class LengthKnob:
         if self._pressed_at is None or self._pressed_at[0] != view.plan.chunk_s:
             self._pressed_at = (view.plan.chunk_s, view.now_s) if load > 1 else None
             return False
-        return load > 1 and view.now_s - self._pressed_at[1] >= self._period_s
+        return load > 1 and view.now_s - self._pressed_at[1] >= self._limits.period_s
 
     def _again(self, view: View, useful: list[LengthCost]) -> float | None:
         """The next longer length, if it was left so long ago that its cost may have changed."""
@@ -132,7 +130,7 @@ class LengthKnob:
         """The shortest length that carries more, with headroom if there is one; a step into the unknown if need be."""
         if not (now.is_settled or view.is_late or self._is_pressed(view, load)):
             return None  # larger batches have not been tried yet, and nothing is late
-        useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._lengths_s]
+        useful = [cost for cost in view.seen.lengths if view.is_useful(cost) and cost.chunk_s in self._limits.lengths_s]
         enough = [cost for cost in useful if view.wanted_s <= _grow_above(view) * self._carries(view, cost)]  # type: ignore[operator] # not None: see turn
         is_urgent = _is_urgent(view, load) and not self._may_pass(view, load)
         if not (now.is_settled or view.is_lasting):  # not to be left for one that is better known
@@ -153,7 +151,7 @@ class LengthKnob:
             return self._to(view, before, load, is_urgent=True)
         best = max(useful, key=lambda cost: self._carries(view, cost), default=now)
         gain = MIN_GAIN if best.chunk_s > now.chunk_s else _MIN_GAIN_SHORTER
-        if view.plan.max_streams < self._most_streams:
+        if self._limits.suspends(view.plan):
             gain = _MIN_GAIN_SERVED
         least_s = gain * view.capacity_s(now) if view.is_useful(now) else view.wanted_s
         is_held = view.is_useful(now) and view.now_s < self._past[best.chunk_s].held_until_s
@@ -184,7 +182,7 @@ class LengthKnob:
 
     def _shorter(self, view: View, now: LengthCost) -> Turn | None:
         """The shortest length that would have been enough for a while: what swings would soon need the longer one."""
-        for length_s in self._lengths_s:
+        for length_s in self._limits.lengths_s:
             if length_s >= now.chunk_s or view.is_late:
                 return None
             if view.now_s - self._past[length_s].lacked_s >= _PLENTY_S and _has_plenty(

@@ -33,9 +33,13 @@ class Limits:
         if not 0 < self.period_s < math.inf:
             raise ValueError(f"period_s must be above 0 and finite, got {self.period_s}")
 
+    def suspends(self, plan: "Plan") -> bool:
+        """Whether a plan serves only some of the streams that may be open."""
+        return plan.max_streams < self.max_streams
+
     def is_full(self, plan: "Plan") -> bool:
         """Whether a plan has no room: new streams are refused, or some are suspended."""
-        return not plan.accepts_streams or plan.max_streams < self.max_streams
+        return not plan.accepts_streams or self.suspends(plan)
 
 
 @dataclass(frozen=True, slots=True)

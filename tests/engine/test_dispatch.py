@@ -153,12 +153,12 @@ def test_the_last_streams_yield_only_while_there_is_no_room() -> None:
     workers = WorkerThreads(2)
     dispatch = Dispatch(workers, CostModel())
     assert workers.plan.workers is None
-    dispatch.share_too_little(True)
+    dispatch.is_full = True
     assert workers.plan.workers == 2
     plan = workers.plan
-    dispatch.share_too_little(True)
+    dispatch.is_full = True
     assert workers.plan is plan, "nothing has changed, so nobody is woken"
-    dispatch.share_too_little(False)
+    dispatch.is_full = False
     assert workers.plan.workers is None
 
 
