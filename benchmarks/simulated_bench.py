@@ -26,8 +26,6 @@ class Bench:
     """Streams that the best static setting carries: `carried` in calm, `crowded` beside a neighbour, `slowed` while the
     model costs `SLOWER` times as much. `kept` are healthy at most, with the best setting and as many admitted as that
     takes: what a clairvoyant admission would keep.
-
-    A run on it is governed unless a `static` setting is in force; `hopeful` are those that may do best.
     """  # noqa: D205 - three numbers, one sentence
 
     profile: CostProfile
@@ -36,8 +34,6 @@ class Bench:
     kept: float
     crowded: int
     slowed: int
-    hopeful: tuple[Static, ...] = ()
-    static: Static | None = None
 
     def streams(self, load: float) -> int:
         """So many are that share of what is carried, at least one."""
@@ -66,7 +62,6 @@ def bench_of(profile: CostProfile, machine: Machine, grid: Mapping[Static, int])
         ),
         crowded=_most_of(profile, beside, hopeful),
         slowed=_most_of(profile.scaled(SLOWER), machine, hopeful),
-        hopeful=hopeful,
     )
 
 

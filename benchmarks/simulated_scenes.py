@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from benchmarks.simulated_bench import NEIGHBOUR_CPUS, SLOWER, Bench
+from modules.measuring.pieces import STANDING, Moment, whole_periods
+from modules.measuring.pieces import recovered_s as measured_recovery_s
 from modules.simulation.arrivals import SentStream, between, joined, steady
 from modules.simulation.machines import Neighbour
 from modules.simulation.outcome import KneeSeen, Outcome
@@ -38,8 +40,7 @@ REMAINING_LOAD = 0.8
 LAST_S = 2.0
 """Of a run: what is on time then has recovered."""
 
-WINDOW_S = 0.5
-ON_TIME, STANDING = 0.99, 0.9
+MOMENT_S = 0.25
 
 _CORES_TO_QUOTA = 8  # at most, for a quota that comes while all of them work
 _CHEAPER = 4.0  # than the bench's model is the one under a quota, so that a call fits what a period grants
@@ -146,22 +147,17 @@ def folder_beside(bench: Bench, seed: int) -> Beside:
 
 def on_time(outcomes: Sequence[Outcome], from_s: float, until_s: float) -> float:
     """Share of pieces on time in that time, over all seeds together."""
-    pieces = [stream.pieces(each.target_s, from_s, until_s) for each in outcomes for stream in each.streams]
-    sent = sum(one for one, _ in pieces)
-    return sum(one for _, one in pieces) / sent if sent else 1.0
+    sent, good = _pieces(outcomes, from_s, until_s)
+    return good / sent if sent else 1.0
 
 
 def recovered_s(outcomes: Sequence[Outcome], since_s: float) -> float:
-    """Seconds until in every later half second 99 % are on time, over all seeds together.
-
-    Of one small machine a half second holds a hundred pieces or fewer, of which one late chunk is already too many.
-    """
-    bad_s = at_s = since_s
-    while at_s + WINDOW_S <= outcomes[0].seconds - outcomes[0].target_s:
-        if on_time(outcomes, at_s, at_s + WINDOW_S) < ON_TIME:
-            bad_s = at_s + WINDOW_S
-        at_s += WINDOW_S / 2
-    return bad_s - since_s
+    """Seconds until all is well again, over all seeds together: a moment of one small machine holds a few pieces."""
+    count = whole_periods(outcomes[0].seconds - outcomes[0].target_s - since_s, MOMENT_S)
+    instants = [since_s + number * MOMENT_S for number in range(count)]
+    moments = [Moment(at_s, *_pieces(outcomes, at_s, at_s + MOMENT_S)) for at_s in instants]
+    found_s = measured_recovery_s(moments, from_s=since_s)
+    return count * MOMENT_S if found_s is None else found_s
 
 
 def collapsed(outcomes: Sequence[Outcome]) -> int:
@@ -222,15 +218,19 @@ def throttled(outcomes: Sequence[Outcome]) -> float:
     return sum(one.throttled_periods for one in outcomes) / sum(one.periods for one in outcomes)
 
 
+def _pieces(outcomes: Sequence[Outcome], from_s: float, until_s: float) -> tuple[int, int]:
+    """Pieces that were there in that time, and those of them on time, over all seeds together."""
+    pieces = [stream.pieces(each.target_s, from_s, until_s) for each in outcomes for stream in each.streams]
+    return sum(sent for sent, _ in pieces), sum(good for _, good in pieces)
+
+
 def _run(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Outcome:
     return simulate(_scenario(bench, sent, seconds, seed, is_frozen=is_frozen))
 
 
 def _scenario(bench: Bench, sent: Iterable[SentStream], seconds: float, seed: int, *, is_frozen: bool) -> Scenario:
     frozen_s = EVENT_S - 0.1 if is_frozen else math.inf
-    return Scenario(
-        bench.profile, bench.machine, tuple(sent), seconds, seed=seed, static=bench.static, frozen_from_s=frozen_s
-    )
+    return Scenario(bench.profile, bench.machine, tuple(sent), seconds, seed=seed, frozen_from_s=frozen_s)
 
 
 def _last(outcome: Outcome) -> list[KneeSeen]:

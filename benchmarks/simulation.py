@@ -6,7 +6,7 @@ static setting carries there. The same seeds give the same figures.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from benchmarks import simulated_scenes as scenes
 from benchmarks.simulated_bench import Bench, bench_of, dear
@@ -123,15 +123,13 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
 
     def recovery(scene: Scene, *, since_s: float, most_s: float, is_trouble: bool = False) -> list[Figure]:
         moved, still = runs(scene), runs(scene, is_frozen=True)
-        recovered_s = scenes.recovered_s(moved, since_s)
-        possible_s = most_s if recovered_s <= most_s else max(most_s, _possible_s(scene, bench, seeds, since_s))
         until_s = moved[0].seconds - moved[0].target_s
         back = []
         if is_trouble:
             calm = runs(scene, is_calm=True)
             back.append(Figure("seeds with batch and chunks back", scenes.returned(moved, calm), least=len(seeds)))
         return [
-            Figure("s until on time", recovered_s, most=possible_s),
+            Figure("s until on time", scenes.recovered_s(moved, since_s), most=most_s),
             Figure("seeds collapsed", scenes.collapsed(moved), most=0),
             *back,
             Figure("on time from then on", scenes.on_time(moved, since_s, until_s)),
@@ -194,15 +192,6 @@ def scenes_of(bench: Bench, seeds: Sequence[int]) -> Iterator[tuple[str, list[Fi
         ],
     )
     yield "folder work beside 50 %", _beside([scenes.folder_beside(bench, seed) for seed in seeds])
-
-
-def _possible_s(scene: Scene, bench: Bench, seeds: Sequence[int], since_s: float) -> float:
-    """How soon all is on time with one of the best static settings, in force from the start: nobody can be quicker.
-
-    Of what a large machine answers with long calls one in a hundred may be late in any half second, whatever happens.
-    """
-    by_hand = [[scene(replace(bench, static=static), seed) for seed in seeds] for static in bench.hopeful]
-    return min(scenes.recovered_s(outcomes, since_s) for outcomes in by_hand)
 
 
 def _steady(found: Steady) -> tuple[str, Bench, list[Figure]]:

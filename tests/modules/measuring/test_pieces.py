@@ -81,12 +81,33 @@ def test_only_streams_that_were_served_count_for_what_is_served() -> None:
     assert (found.healthy, found.streams) == (1, 2)
 
 
-def test_recovery_is_when_all_later_moments_are_on_time() -> None:
-    """The last bad moment counts, and one that never ends is none."""
+def test_all_is_well_again_when_99_of_100_are_on_time_from_then_on() -> None:
+    """However long one goes on counting; what never is well again has not recovered."""
     moments = [Moment(0.0, 10, 10), Moment(0.5, 10, 2), Moment(1.0, 10, 10), Moment(1.5, 10, 9), Moment(2.0, 10, 10)]
     assert recovered_s(moments, from_s=0.5) == pytest.approx(1.5)
     assert recovered_s(moments[:1], from_s=0.0) == 0.0
     assert recovered_s(moments[:2], from_s=0.5) is None
+
+
+def test_a_moment_in_which_two_of_a_hundred_are_late_is_none_of_trouble() -> None:
+    """A p99 lets one in a hundred be late for ever; a moment in which eleven of a hundred are, is trouble."""
+    calm = [Moment(0.5 * number, 100, 100) for number in range(20)]
+    assert recovered_s([*calm[:4], Moment(2.0, 100, 98), *calm[5:]], from_s=0.0) == 0.0
+    assert recovered_s([Moment(0.0, 100, 98), *calm[1:]], from_s=0.0) == 0.5
+    assert recovered_s([*calm[:15], Moment(7.5, 100, 89), *calm[16:]], from_s=0.0) == 8.0
+
+
+@given(st.lists(st.integers(85, 100), min_size=1, max_size=12))
+def test_recovery_is_what_it_says(on_time: list[int]) -> None:
+    """The first moment from which on every count has 99 of 100 on time, and none fewer than nine in ten."""
+    moments = [Moment(float(number), 100, each) for number, each in enumerate(on_time)]
+    well = [
+        float(first)
+        for first in range(len(on_time))
+        if min(on_time[first:]) >= 90
+        and all(sum(on_time[first : last + 1]) >= 99 * (last + 1 - first) for last in range(first, len(on_time)))
+    ]
+    assert recovered_s(moments, from_s=0.0) == (well[0] if well else None)
 
 
 def test_moments_hold_every_piece_once() -> None:
