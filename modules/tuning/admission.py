@@ -63,10 +63,10 @@ so many seconds, by what the streams leave of the capacity: at a load of 1 a que
 late for ever after.
 """
 
-_LEAST_KEPT = 0.9
-"""Where streams are suspended so many of the others stay at least: what was known of the capacity a moment ago was not
-far off, and on a host that gives less for half a second the last of them miss a chunk or two, by `ReadyQueue`. Those
-suspended would miss seconds. Where it is less for good, others follow.
+_AT_ONCE = 0.25
+"""Where streams are suspended already, so much of the way to fewer is gone at once: what was known of the capacity a
+moment ago was not far off, and on a host that gives less for half a second the last of them miss a chunk or two, by
+`ReadyQueue`. Those suspended would miss seconds. Where it is less for good, others follow.
 """
 
 _DRAIN_S, _MOST_DRAIN = 1.0, 0.1
@@ -163,7 +163,7 @@ class StreamsKnob:
         load = min(_KEEP_LOAD, _on_time_load(view)) - _drain(view)
         kept = math.floor(load * fitting)
         if self._is_beyond(view):
-            kept = max(kept, math.floor(_LEAST_KEPT * admitted))
+            kept = math.ceil(admitted - _AT_ONCE * (admitted - kept))
         kept = max(1, min(kept, admitted - max(1, math.floor(_STEP * admitted))))
         if kept >= view.plan.max_streams or kept >= admitted:
             return None
