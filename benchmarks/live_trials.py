@@ -14,7 +14,15 @@ from typing import Any
 import anyio
 
 from benchmarks.plain_sides import Plain, PlainBatcher
-from benchmarks.workloads import LIBRARY_DEFAULTS, RATE_HZ, TARGET_S, Encoder, encoder_file, pieces_of_sound
+from benchmarks.workloads import (
+    LIBRARY_DEFAULTS,
+    RATE_HZ,
+    TARGET_S,
+    CallMade,
+    Encoder,
+    encoder_file,
+    pieces_of_sound,
+)
 from engine import AsyncAudioProcessor, BatchProcessingConfig
 from engine.bench.carriers import Sounds, TimedStreams
 from engine.bench.trial import COOL_DOWN_S, Trial, try_out
@@ -104,7 +112,7 @@ class _Meter:
 
 @dataclass(slots=True)
 class Ran:
-    """A trial, the decisions that were made in it, what the monitor reported and what was spent."""
+    """A trial, the decisions that were made in it, what the monitor reported, what was spent and the calls made."""
 
     trial: Trial
     marks: list[Mark] = field(default_factory=list)
@@ -112,6 +120,11 @@ class Ran:
     outside_p99_s: float | None = None
     plans: list[tuple[float, Plan]] = field(default_factory=list)
     spent: Spent | None = None
+    calls: list[CallMade] = field(default_factory=list)
+
+    def calls_from(self, from_s: float) -> list[CallMade]:
+        """Those that began so many seconds after its start, or later."""
+        return [call for call in self.calls if call.began_s >= self.trial.generated.started_s + from_s]
 
 
 class Rig:
@@ -126,7 +139,10 @@ class Rig:
 
     def onbeat(self, schedule: Schedule, wish: Wish | None = None, events: Sequence[Event] = ()) -> Ran:
         """The engine, by this schedule."""
-        return anyio.run(self._onbeat, schedule, wish or Wish(), events)
+        with self.stage.noting() as calls:
+            ran = anyio.run(self._onbeat, schedule, wish or Wish(), events)
+        ran.calls = calls
+        return ran
 
     def plain(self, schedule: Schedule, settings: Plain, events: Sequence[Event] = ()) -> Ran:
         """A plain side."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from benchmarks.live_trials import Ran, Rig, Wish
-from benchmarks.stairs import Stairs
+from benchmarks.gauge import Gauge, speeds_of, steadily
+from benchmarks.live_trials import WARM_UP_S, Ran, Rig, Wish
+from benchmarks.stairs import Edge, Stairs
 from benchmarks.workloads import TARGET_S, chunks_per_s
 from engine.bench.capacity import is_carried
 from engine.bench.trial import Trial
@@ -44,11 +45,18 @@ SCALES = {
 }
 """By name."""
 
+WORKERS = 2
+
+MOMENT_S = 0.1
+SLACK_S = 0.2
+"""Of the target so much is left by calls that wait for no other: so long a machine may stumble."""
+
 LASTING_S = 12.8
 """A trial of that length tells what is carried while trouble lasts."""
 
-_LASTING_TRIALS, _LASTING_FIRST = 4, 0.93
-"""So few, from so much of what a short trial says, that the stairs' long steps down do not come to lie below it."""
+_LASTING_TRIALS, _LASTING_TRIALS_HURRIED = 8, 4
+_LASTING_FIRST = 0.93
+"""So much of what a short trial says is tried first."""
 
 _FIRST_SHARE = 0.85
 _NEAR = 0.9
@@ -65,8 +73,6 @@ class Climb:
 
     stairs: Stairs
     tried: list[tuple[int, Trial]] = field(default_factory=list)
-    healthy: list[float] = field(default_factory=list)
-    """The streams that were healthy in each, as a share of the bare calls."""
 
 
 class Stand:
@@ -78,7 +84,6 @@ class Stand:
         self.scale = scale
         self.is_hurried = is_hurried
         self._bounds: list[float] = []
-        self._climbs: dict[str, Climb] = {}
 
     @property
     def bound(self) -> float:
@@ -90,11 +95,25 @@ class Stand:
     def bound_now(self, *, seconds: float = _BOUND_S) -> float:
         """The same just now, by the best of a few batches, so long each, on as many threads as workers."""
         rates = [
-            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=2, seconds=seconds)
+            chunks_per_s(self.rig.stage, chunk_s=PIECE_S, batch=batch, workers=WORKERS, seconds=seconds)
             for batch in _BOUND_BATCHES
         ]
         self._bounds.append(max(rates) * PIECE_S)
         return self._bounds[-1]
+
+    @cached_property
+    def gauge(self) -> Gauge:
+        """What the model's calls take of a CPU."""
+        return Gauge.measured(self.rig.stage, workers=WORKERS)
+
+    def bound_in(self, ran: Ran, *, from_s: float = WARM_UP_S) -> float:
+        """Streams that the bare calls allow on a machine as fast as it was in that trial, from then on."""
+        return self.gauge.speed(ran.calls_from(from_s)) * self.gauge.streams(workers=WORKERS)
+
+    def steadily_in(self, ran: Ran, *, from_s: float = WARM_UP_S) -> float:
+        """What of that may be there all the time, if whoever admits streams knows each moment before."""
+        speeds = speeds_of(self.gauge, ran.calls_from(from_s), period_s=MOMENT_S)
+        return steadily(speeds, period_s=MOMENT_S, slack_s=SLACK_S)
 
     def climb(
         self, sides: Mapping[str, Callable[[int, int], Ran]], *, trials: int, climbs: Mapping[str, Climb] | None = None
@@ -113,7 +132,6 @@ class Stand:
                 after = self.bound_now()
                 bare = (before + after) / 2
                 climb.tried.append((streams, trial))
-                climb.healthy.append(trial.outcome.healthy / bare)
                 climb.stairs.tried(streams / bare, is_sustained=is_carried(trial))
                 before = after
         return {name: climbs[name] for name in sides}
@@ -140,41 +158,43 @@ class Stand:
         sides = {str(each): partial(self.run_static, each) for each in settings}
         trials = max(3, self.scale.climbs // 2)
         climbs = self.climb(sides, trials=trials - trials // 2)
-        self._climbs = climbs
         near = _NEAR * max(climb.stairs.end for climb in climbs.values())
         left = {name: side for name, side in sides.items() if climbs[name].stairs.end >= near}
         if len(left) > 1:
             self.climb(left, trials=trials // 2, climbs=climbs)
         return {each: climbs[str(each)].stairs.end for each in settings}
 
-    @cached_property
+    @property
     def lasting(self) -> float:
         """What the best static setting carries in trials as long as those of trouble, as a share of the bare calls.
 
         With a little more than is carried a queue grows that a trial of a few seconds is over before it is late.
         """
-        share, climb = self.static[self.best_static], self._lasting_climb
-        return share if climb is None else min(share, climb.stairs.end)
+        return self._lasting[0]
 
-    @cached_property
+    @property
     def kept(self) -> float:
         """Streams that the best static setting keeps healthy at best, however many there are, as such a share.
 
-        What is carried has 99 of 100 chunks on time, and with one late chunk a stream is healthy no more.
+        What is carried has 99 of 100 chunks on time, and with one late chunk a stream is healthy no more. On a machine
+        that is always as fast: where it stutters, only so many can be kept as it carries `steadily_in` a trial.
         """
-        climb = self._lasting_climb
-        return self.lasting if climb is None else max(climb.healthy)
+        return self._lasting[1]
 
     @cached_property
-    def _lasting_climb(self) -> Climb | None:
-        """The stairs of the best static setting in trials as long as those of trouble, if it has climbed any."""
+    def _lasting(self) -> tuple[float, float]:
+        """Carried and kept by the best static setting in long trials, by the bare calls as in each trial itself."""
         share = self.static[self.best_static]
-        if not self.scale.climbs or self.scale.trial_s >= LASTING_S:
-            return self._climbs.get(str(self.best_static))
-        side = partial(self.run_static, self.best_static, seconds=LASTING_S)
-        climbs = {"lasting": Climb(Stairs(_LASTING_FIRST * share, first_trials=0))}
-        trials = self.scale.climbs if self.is_hurried else _LASTING_TRIALS
-        return self.climb({"lasting": side}, trials=trials, climbs=climbs)["lasting"]
+        if not self.scale.climbs:
+            return share, share
+        edge, healthy = Edge(_LASTING_FIRST * share), []
+        for number in range(_LASTING_TRIALS_HURRIED if self.is_hurried else _LASTING_TRIALS):
+            streams = max(1, round(edge.share * self.bound_now()))
+            ran = self.run_static(self.best_static, streams, number + 1, seconds=LASTING_S)
+            bare = self.bound_in(ran)
+            edge.tried(streams / bare, is_sustained=is_carried(ran.trial))
+            healthy.append(ran.trial.outcome.healthy / bare / self.steadily_in(ran))
+        return edge.end, max(healthy)
 
     @property
     def best_static(self) -> Static:

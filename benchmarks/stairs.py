@@ -1,9 +1,11 @@
-"""`Stairs`: how a benchmark finds the load that a side sustains, on a machine whose speed drifts."""
+"""`Stairs` and `Edge`: how a benchmark finds the load that a side sustains, on a machine whose speed drifts."""
 
+import itertools
 import statistics
 
 FIRST_TRIALS, FIRST_STEP, STEP = 2, 0.12, 0.05
 LEAST_OF_A_WAY, LEAST_SETTLED = 2, 3
+EDGE_STEP = 0.08
 
 
 class Stairs:
@@ -58,3 +60,39 @@ class Stairs:
             return 0.0
         low, _, high = statistics.quantiles(self.settled, n=4)
         return (high - low) / self.end
+
+
+class Edge:
+    """The same where shares are known well, by the trials' own calls: what tells those sustained from the rest.
+
+    Each trial is at the edge known so far, and while all were sustained a step beyond.
+    """
+
+    def __init__(self, share: float) -> None:
+        """Begin at `share`."""
+        self._first = share
+        self._tried: list[tuple[float, bool]] = []
+
+    def tried(self, share: float, *, is_sustained: bool) -> None:
+        """A trial at what turned out to be `share` has ended."""
+        self._tried.append((share, is_sustained))
+
+    @property
+    def share(self) -> float:
+        """The load to try next."""
+        is_known = not all(is_sustained for _, is_sustained in self._tried)
+        return self.end if is_known or not self._tried else (1 + EDGE_STEP) * self.end
+
+    @property
+    def end(self) -> float:
+        """The sustained are up to it and the others beyond, but for as few as can be; the middle where several are so.
+
+        Half way between two shares tried; the highest of all where all were sustained, a step below where none was.
+        """
+        if not self._tried:
+            return self._first
+        shares = sorted(share for share, _ in self._tried)
+        between = [(low + high) / 2 for low, high in itertools.pairwise(shares)]
+        edges = [(1 - EDGE_STEP) * shares[0], *between, shares[-1]]
+        wrong = [sum(is_sustained != (share <= edge) for share, is_sustained in self._tried) for edge in edges]
+        return statistics.median(edge for edge, count in zip(edges, wrong, strict=True) if count == min(wrong))

@@ -6,7 +6,9 @@ It is made from a seed, so that every machine measures the same graph; its first
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,15 @@ def encoder_file(folder: Path, *, layers: int = LIVE_LAYERS) -> Path:
     return file
 
 
+@dataclass(frozen=True, slots=True)
+class CallMade:
+    """A call of the model: when it began, by `time.perf_counter`, frames in all, and the CPU seconds of its thread."""
+
+    began_s: float
+    frames: int
+    cpu_s: float
+
+
 class Encoder:
     """A `BatchStage`: mono chunks at 16 kHz in, of each how large its embedding is. Chunks of one length share a call.
 
@@ -62,6 +73,17 @@ class Encoder:
         """Use a graph as `encoder_file` writes it."""
         self.model = model
         self.times = 1
+        self._noted: list[CallMade] | None = None
+
+    @contextmanager
+    def noting(self) -> Iterator[list[CallMade]]:
+        """The calls that are made meanwhile, by whichever thread."""
+        noted: list[CallMade] = []
+        self._noted = noted
+        try:
+            yield noted
+        finally:
+            self._noted = None
 
     def process(self, batch: Sequence[AudioBuffer]) -> list[float]:
         """One number for each."""
@@ -71,9 +93,16 @@ class Encoder:
             if frames:
                 rows = np.stack([batch[place].samples[: frames * FRAME].reshape(frames, FRAME) for place in places])
                 for _ in range(self.times):
-                    (embeddings,) = self.model.run({"sound": rows})
+                    embeddings = self._run(rows)
                 found |= zip(places, np.linalg.norm(embeddings, axis=1).tolist(), strict=True)
         return [found.get(place, 0.0) for place in range(len(batch))]
+
+    def _run(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        began_s, before_s, noted = time.perf_counter(), time.thread_time(), self._noted
+        (embeddings,) = self.model.run({"sound": rows})
+        if noted is not None:
+            noted.append(CallMade(began_s, rows.shape[0] * rows.shape[1], time.thread_time() - before_s))
+        return embeddings
 
 
 def pieces_of_sound(piece_s: float = PIECE_S) -> Sounds:

@@ -3,10 +3,12 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmarks.live_trials import Ran, Rig
 from benchmarks.scale import SCALES, Stand
-from benchmarks.stairs import Stairs
+from benchmarks.stairs import Edge, Stairs
 from engine.bench.sending import Generated
 from engine.bench.trial import Trial
 from modules.measuring.pieces import Outcome
@@ -108,3 +110,21 @@ def test_a_climb_begins_where_the_best_static_setting_ended(stand: Stand, monkey
     assert climbs["a"].tried[0][0] == pytest.approx(900, rel=0.05)
     stand.settle(best, 0.8)
     assert stand.static[best] == 0.8
+
+
+@given(st.floats(0.7, 1.25), st.floats(0.8, 1.0))
+def test_the_edge_is_found_by_shares_that_are_known_well(most: float, first: float) -> None:
+    """After eight trials, within half of a step: each is where most is learnt."""
+    edge = Edge(first)
+    assert edge.share == edge.end == first
+    for _ in range(8):
+        edge.tried(edge.share, is_sustained=edge.share <= most)
+    assert edge.end == pytest.approx(most, rel=0.04)
+
+
+def test_one_odd_trial_does_not_move_the_edge_far() -> None:
+    """A machine that stumbled in one of them: the rest tells."""
+    edge = Edge(0.8)
+    for share, is_sustained in ((0.6, True), (0.5, False), (0.7, True), (0.8, True), (0.9, False), (1.0, False)):
+        edge.tried(share, is_sustained=is_sustained)
+    assert edge.end == edge.share == pytest.approx(0.85)
