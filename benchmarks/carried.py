@@ -27,11 +27,6 @@ class Beside:
     after: float
 
     @property
-    def mean(self) -> float:
-        """Of both."""
-        return (self.before + self.after) / 2
-
-    @property
     def apart(self) -> float:
         """By what factor they differ, 1 or more."""
         return apart(self.before, self.after)

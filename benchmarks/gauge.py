@@ -1,23 +1,20 @@
 """How fast a machine was while a trial ran: by what the trial's own calls took of a CPU, beside what such calls take.
 
 The bare calls before a trial and after it tell of two other moments, and a machine that others share is another one
-within seconds: what is carried by them was off by a fifth from one trial to the next. CPU time of calls goes with what
-two threads of bare calls give, second by second, and asks for nothing to be run beside the trial.
+within seconds. CPU time of calls goes with what two threads of bare calls give, second by second, and asks for nothing
+to be run beside the trial.
 """
 
 import itertools
 import math
 import statistics
-import threading
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from benchmarks.workloads import FRAME, RATE_HZ, CallMade, Encoder, pieces_of_sound
-from modules.audio.buffer import AudioBuffer
+from benchmarks.workloads import FRAME, RATE_HZ, CallMade, Encoder, calls_per_s, pieces_of_sound
 from modules.simulation.arrivals import PIECE_S
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -38,13 +35,15 @@ class Gauge:
         """By bare calls of all sizes in turn, on as many threads as workers."""
         sounds = pieces_of_sound()
         batches = [[sounds(row, 0) for row in range(size)] for size in _SIZES]
+
+        def run() -> None:
+            for batch in batches:
+                stage.process(batch)
+
+        run()
         with stage.noting() as calls:
-            until_s = time.perf_counter() + seconds
-            threads = [threading.Thread(target=_run, args=(stage, batches, until_s)) for _ in range(workers)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            run()
+            calls_per_s(run, workers=workers, seconds=seconds)
         frames = tuple(size * _PIECE_FRAMES for size in _SIZES)
         times = {number: [call.cpu_s for call in calls if call.frames == number] for number in frames}
         return cls(frames, tuple(statistics.median(times[number]) for number in frames))
@@ -104,12 +103,3 @@ def steadily(speeds: Sequence[float], *, period_s: float, slack_s: float) -> flo
         default=math.inf,
     )
     return min(1.0, most / statistics.fmean(speeds)) if speeds else 1.0
-
-
-def _run(stage: Encoder, batches: list[list[AudioBuffer]], until_s: float) -> None:
-    """All of them at least twice."""
-    for batch in [*batches, *batches]:
-        stage.process(batch)
-    while time.perf_counter() < until_s:
-        for batch in batches:
-            stage.process(batch)

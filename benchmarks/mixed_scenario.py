@@ -14,7 +14,7 @@ from pathlib import Path
 import soundfile
 
 from benchmarks.live_trials import Ran, Spent, Wish
-from benchmarks.scale import Stand
+from benchmarks.scale import WORKERS, Stand
 from benchmarks.workloads import RATE_HZ, TARGET_S
 from modules.measuring.figures import Better
 from modules.measuring.intervals import figure_of
@@ -25,7 +25,6 @@ from modules.measuring.schedules import drawn
 
 LOAD = 0.5
 LEAST_IDLE_USED = 0.85
-WORKERS = 2
 _FILES, _FILE_S = 4, 30.0
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.carried import carried_now
-from benchmarks.gauge import slowest, speeds_of
+from benchmarks.gauge import slowest, steadily
 from benchmarks.live_trials import Ran, Wish
-from benchmarks.scale import MOMENT_S, WORKERS, Stand
+from benchmarks.scale import MOMENT_S, SLACK_S, WORKERS, Stand
 from benchmarks.trouble_scenarios import FROZEN, GOVERNED, doubts_of
 from benchmarks.workloads import TARGET_S
 from engine.bench.trial import COOL_DOWN_S
@@ -123,8 +123,8 @@ def _round(stand: Stand, wish: Wish, load: float, seed: int) -> Round:
     ran = stand.rig.onbeat(surging(low, scene_s, Surge(every - low, BEGINS_SHARE * scene_s), seed=seed), wish)
     from_s = wish.count_from_s
     best = stand.lasting * stand.bound_in(ran, from_s=from_s)
-    kept = stand.kept / stand.lasting * stand.steadily_in(ran, from_s=from_s)
-    speeds = speeds_of(stand.gauge, ran.calls_from(from_s), period_s=MOMENT_S)
+    speeds = stand.speeds_in(ran, from_s=from_s)
+    kept = stand.kept / stand.lasting * steadily(speeds, period_s=MOMENT_S, slack_s=SLACK_S)
     return Round(ran, from_s, load, before, best, kept, slowest(speeds, round(SLOWEST_S / MOMENT_S)))
 
 

@@ -110,10 +110,9 @@ class Stand:
         """Streams that the bare calls allow on a machine as fast as it was in that trial, from then on."""
         return self.gauge.speed(ran.calls_from(from_s)) * self.gauge.streams(workers=WORKERS)
 
-    def steadily_in(self, ran: Ran, *, from_s: float = WARM_UP_S) -> float:
-        """What of that may be there all the time, if whoever admits streams knows each moment before."""
-        speeds = speeds_of(self.gauge, ran.calls_from(from_s), period_s=MOMENT_S)
-        return steadily(speeds, period_s=MOMENT_S, slack_s=SLACK_S)
+    def speeds_in(self, ran: Ran, *, from_s: float = WARM_UP_S) -> list[float]:
+        """How fast the machine was in each `MOMENT_S` of that trial, from then on."""
+        return speeds_of(self.gauge, ran.calls_from(from_s), period_s=MOMENT_S)
 
     def climb(
         self, sides: Mapping[str, Callable[[int, int], Ran]], *, trials: int, climbs: Mapping[str, Climb] | None = None
@@ -177,23 +176,24 @@ class Stand:
         """Streams that the best static setting keeps healthy at best, however many there are, as such a share.
 
         What is carried has 99 of 100 chunks on time, and with one late chunk a stream is healthy no more. On a machine
-        that is always as fast: where it stutters, only so many can be kept as it carries `steadily_in` a trial.
+        that is always as fast: where it stutters, only so many can be kept as it carries `steadily`.
         """
         return self._lasting[1]
 
     @cached_property
     def _lasting(self) -> tuple[float, float]:
         """Carried and kept by the best static setting in long trials, by the bare calls as in each trial itself."""
-        share = self.static[self.best_static]
+        first = self.static[self.best_static]
         if not self.scale.climbs:
-            return share, share
-        edge, healthy = Edge(_LASTING_FIRST * share), []
+            return first, first
+        edge, healthy = Edge(_LASTING_FIRST * first), []
         for number in range(_LASTING_TRIALS_HURRIED if self.is_hurried else _LASTING_TRIALS):
             streams = max(1, round(edge.share * self.bound_now()))
             ran = self.run_static(self.best_static, streams, number + 1, seconds=LASTING_S)
             bare = self.bound_in(ran)
             edge.tried(streams / bare, is_sustained=is_carried(ran.trial))
-            healthy.append(ran.trial.outcome.healthy / bare / self.steadily_in(ran))
+            share = steadily(self.speeds_in(ran), period_s=MOMENT_S, slack_s=SLACK_S)
+            healthy.append(ran.trial.outcome.healthy / bare / share)
         return edge.end, max(healthy)
 
     @property

@@ -98,9 +98,11 @@ class Encoder:
         return [found.get(place, 0.0) for place in range(len(batch))]
 
     def _run(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        began_s, before_s, noted = time.perf_counter(), time.thread_time(), self._noted
-        (embeddings,) = self.model.run({"sound": rows})
-        if noted is not None:
+        if (noted := self._noted) is None:
+            (embeddings,) = self.model.run({"sound": rows})
+        else:
+            began_s, before_s = time.perf_counter(), time.thread_time()
+            (embeddings,) = self.model.run({"sound": rows})
             noted.append(CallMade(began_s, rows.shape[0] * rows.shape[1], time.thread_time() - before_s))
         return embeddings
 

@@ -45,7 +45,7 @@ def test_a_trial_is_told_what_is_carried_just_before_it(monkeypatch: pytest.Monk
 
     first, second = beat.run(trial), beat.run(trial)
     assert told == [50.0, 54.0]
-    assert (first.mean, first.is_calm) == (52.0, True)
+    assert (first.before, first.after, first.is_calm) == (50.0, 54.0, True)
     assert (second.before, second.after, second.is_calm) == (54.0, 200.0, False)
 
 
@@ -88,7 +88,7 @@ def test_what_lasts_is_found_by_long_trials(monkeypatch: pytest.MonkeyPatch, mos
 
     monkeypatch.setattr(stand, "bound_now", lambda: 1_000.0)
     monkeypatch.setattr(stand, "bound_in", lambda _: 1_000.0 * speed)
-    monkeypatch.setattr(stand, "steadily_in", lambda _: 1.0)
+    monkeypatch.setattr(stand, "speeds_in", lambda _: [1.0])
     monkeypatch.setattr(stand, "run_static", run_static)
     vars(stand)["static"] = {STATIC: 0.9}
     assert stand.lasting == pytest.approx(most, rel=0.1)
