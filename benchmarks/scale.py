@@ -173,28 +173,32 @@ class Stand:
 
     @property
     def kept(self) -> float:
-        """Streams that the best static setting keeps healthy at best, however many there are, as such a share.
+        """The same on a machine that is always as fast: where it stutters, all are kept that it carries `steadily`.
 
-        What is carried has 99 of 100 chunks on time, and with one late chunk a stream is healthy no more. On a machine
-        that is always as fast: where it stutters, only so many can be kept as it carries `steadily`.
+        That tells trials that were sustained, and all of whose streams were healthy, from the others.
         """
         return self._lasting[1]
 
+    @property
+    def steady(self) -> tuple[float, ...]:
+        """How much of its mean the machine carried steadily in each of those trials."""
+        return self._lasting[2]
+
     @cached_property
-    def _lasting(self) -> tuple[float, float]:
+    def _lasting(self) -> tuple[float, float, tuple[float, ...]]:
         """Carried and kept by the best static setting in long trials, by the bare calls as in each trial itself."""
         first = self.static[self.best_static]
         if not self.scale.climbs:
-            return first, first
-        edge, healthy = Edge(_LASTING_FIRST * first), []
+            return first, first, ()
+        carried, kept, steady = Edge(_LASTING_FIRST * first), Edge(_LASTING_FIRST * first), []
         for number in range(_LASTING_TRIALS_HURRIED if self.is_hurried else _LASTING_TRIALS):
-            streams = max(1, round(edge.share * self.bound_now()))
+            streams = max(1, round(carried.share * self.bound_now()))
             ran = self.run_static(self.best_static, streams, number + 1, seconds=LASTING_S)
-            bare = self.bound_in(ran)
-            edge.tried(streams / bare, is_sustained=is_carried(ran.trial))
-            share = steadily(self.speeds_in(ran), period_s=MOMENT_S, slack_s=SLACK_S)
-            healthy.append(ran.trial.outcome.healthy / bare / share)
-        return edge.end, max(healthy)
+            bare, is_sustained = self.bound_in(ran), is_carried(ran.trial)
+            steady.append(steadily(self.speeds_in(ran), period_s=MOMENT_S, slack_s=SLACK_S))
+            carried.tried(streams / bare, is_sustained=is_sustained)
+            kept.tried(streams / bare / steady[-1], is_sustained=is_sustained)
+        return carried.end, kept.end, tuple(steady)
 
     @property
     def best_static(self) -> Static:

@@ -44,6 +44,18 @@ def interval_of(rounds: Sequence[float]) -> Interval:
     return Interval(middle, min(low, middle), max(high, middle))
 
 
+def mean_interval_of(rounds: Sequence[float]) -> Interval:
+    """The mean of `rounds` with Student's interval: where what is asked is how much comes together in all.
+
+    One round says nothing of its spread: the interval is then the number itself. Raises `ValueError` without any.
+    """
+    if not rounds:
+        raise ValueError("no interval of nothing")
+    mean = statistics.fmean(rounds)
+    half = t_975(len(rounds) - 1) * standard_error(rounds) if len(rounds) > 1 else 0.0
+    return Interval(mean, mean - half, mean + half)
+
+
 def ratio_of(these: Sequence[float], those: Sequence[float]) -> Interval:
     """These over those, round by round: both were measured in turn, so what a round suffered, both did.
 
@@ -70,9 +82,10 @@ def figure_of(
     least: float | None = None,
     most: float | None = None,
     note: str = "",
+    is_mean: bool = False,
 ) -> Figure:
-    """The figure that these rounds give: their median, with its interval where there are several."""
-    found = interval_of(rounds)
+    """The figure that these rounds give: their median, or mean, with its interval where there are several."""
+    found = mean_interval_of(rounds) if is_mean else interval_of(rounds)
     low, high = (found.low, found.high) if len(rounds) > 1 else (None, None)
     return Figure(name, found.value, unit, low, high, least, most, better, tuple(rounds), note)
 

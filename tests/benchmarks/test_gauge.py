@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.gauge import Gauge, slowest, speeds_of, steadily
+from benchmarks.gauge import Gauge, by_a_fixed_number, slowest, speeds_of, steadily
 from benchmarks.workloads import CallMade, Encoder, encoder_file
 from modules.models.onnx import OnnxModel
 
@@ -73,6 +73,20 @@ def test_what_is_carried_steadily_is_never_late(speeds: list[float], slack: int,
         is_late |= waits > sum(speeds[place + 1 : place + 1 + slack]) + 1e-9
     most = steadily(speeds, period_s=0.1, slack_s=0.1 * slack)
     assert is_late == (share > most + 1e-9) or share == pytest.approx(most) or (share > 1 and most == 1)
+
+
+def test_one_number_for_all_is_kept_where_the_machine_is_as_steady() -> None:
+    """In three of four stretches all, and in the one that stumbles nothing; or what that one carries, in all."""
+    assert by_a_fixed_number([1.0, 0.6, 1.0, 1.0]) == 0.75
+    assert by_a_fixed_number([1.0, 0.8, 1.0, 1.0]) == 0.8
+    assert by_a_fixed_number([0.7]) == 0.7
+    assert by_a_fixed_number([]) == 1.0
+
+
+@given(st.lists(st.floats(0.1, 1.0), min_size=1, max_size=20))
+def test_one_number_keeps_as_much_as_the_worst_stretch_and_less_than_their_mean(shares: list[float]) -> None:
+    """Who knows each stretch keeps the mean."""
+    assert min(shares) - 1e-9 <= by_a_fixed_number(shares) <= sum(shares) / len(shares) + 1e-9
 
 
 def test_a_gauge_is_made_by_bare_calls_of_all_sizes(tmp_path: Path) -> None:

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modules.measuring.intervals import figure_of, interval_of, quantile_interval, ratio_figure, ratio_of, t_975
+from modules.measuring.intervals import (
+    figure_of,
+    interval_of,
+    mean_interval_of,
+    quantile_interval,
+    ratio_figure,
+    ratio_of,
+    t_975,
+)
 from modules.monitoring.histogram import LatencyHistogram
 
 rounds = st.lists(st.floats(0.001, 1_000), min_size=1, max_size=20)
@@ -23,6 +31,18 @@ def test_intervals_scale_with_what_is_measured(values: list[float], factor: floa
     one, other = interval_of(values), interval_of([factor * value for value in values])
     assert other.low == pytest.approx(factor * one.low, rel=1e-6)
     assert other.high == pytest.approx(factor * one.high, rel=1e-6)
+
+
+def test_a_mean_counts_every_round_and_a_median_none_that_is_odd() -> None:
+    """With an interval as wide as they differ; of one round it is the number itself."""
+    odd = [1.0, 1.0, 1.0, 0.2]
+    assert figure_of("kept", odd, is_mean=True).value == pytest.approx(0.8)
+    assert figure_of("kept", odd).value == 1.0
+    assert mean_interval_of(odd).low == pytest.approx(0.8 - 3.182 * 0.2)
+    assert mean_interval_of(odd).high == pytest.approx(0.8 + 3.182 * 0.2)
+    assert mean_interval_of([0.5]).low == mean_interval_of([0.5]).high == 0.5
+    with pytest.raises(ValueError, match="nothing"):
+        mean_interval_of([])
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
