@@ -131,8 +131,8 @@ def knees(scale: Scale) -> Plot:
 def encoder(scale: Scale) -> ScenarioResult:
     """The whole row with 8 and with 32 streams, sides in turn."""
     begun_s = time.perf_counter()
-    seconds = {"quick": 0.5, "default": 2.0}.get(scale.name, 4.0)
-    rounds = scale.rounds
+    seconds = {"quick": 0.5, "default": 0.8}.get(scale.name, 4.0)
+    rounds = {"quick": 1, "default": 7}.get(scale.name, scale.rounds)
     calls = {"onbeat": onbeat, "lockstep": lockstep, "one hop a stage": hop_by_hop}
     spent: dict[str, dict[int, list[Spent]]] = {side: {streams: [] for streams in LEAST_OF_BOUND} for side in calls}
     with tempfile.TemporaryDirectory() as name:
