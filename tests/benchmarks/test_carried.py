@@ -73,7 +73,7 @@ def test_what_lasts_is_found_by_long_trials(monkeypatch: pytest.MonkeyPatch, mos
     """
     stand = Stand(cast("Rig", None), SCALES["default"])
     asked: list[float | None] = []
-    machines = itertools.cycle([(1.0, 1.0), (0.7, 1.0), (1.2, 0.8), (0.9, 1.0), (1.1, 1.0)])
+    machines = itertools.cycle([(1.0, 0.7), (0.7, 0.7), (1.2, 0.8), (0.9, 0.7), (1.1, 0.7)])
     speed = steady = 1.0
 
     def run_static(_: Static, streams: int, __: int, *, seconds: float | None = None) -> Ran:
@@ -89,7 +89,7 @@ def test_what_lasts_is_found_by_long_trials(monkeypatch: pytest.MonkeyPatch, mos
     monkeypatch.setattr("benchmarks.scale.steadily", lambda _, **__: steady)
     monkeypatch.setattr(stand, "run_static", run_static)
     vars(stand)["static"] = {STATIC: 0.9}
-    assert 0.8 * most <= stand.lasting <= 1.1 * most
+    assert 0.6 * most <= stand.lasting <= 0.85 * most
     assert stand.kept == pytest.approx(most, rel=0.1)
-    assert stand.steady == (1.0, 1.0, 0.8, 1.0, 1.0, 1.0, 1.0, 0.8)
+    assert stand.steady == (0.7, 0.7, 0.8, 0.7, 0.7, 0.7, 0.7, 0.8)
     assert set(asked) == {LASTING_S}
