@@ -61,7 +61,7 @@ class Beat:
 
 def carried_now(stand: Stand) -> float:
     """The streams that the best static setting carries now."""
-    return max(1.0, stand.lasting * stand.bound_now(seconds=PROBE_S))
+    return max(1.0, stand.lasting.carried * stand.bound_now(seconds=PROBE_S))
 
 
 def apart(before: float, after: float) -> float:

@@ -106,8 +106,8 @@ def steadily(speeds: Sequence[float], *, period_s: float, slack_s: float) -> flo
 
 
 def by_a_fixed_number(shares: Sequence[float]) -> float:
-    """The same of a machine that was so steady in several stretches, for who knows these and chooses one number.
+    """What who chooses one number for several stretches of time keeps on average, by what each carried `steadily`.
 
-    In those that carry so much steadily all of it is kept, in the others nothing: on average, with the best number.
+    In a stretch that carried as much all of it is kept, in the others nothing; the number is the best, of those known.
     """
     return max((share * sum(other >= share for other in shares) / len(shares) for share in shares), default=1.0)

@@ -95,8 +95,8 @@ def overload(stand: Stand, load: float) -> ScenarioResult:
                 rounds.setdefault(name, []).append(_round(stand, wish, load, number + 1))
     trials = {name: [one.ran for one in each] for name, each in rounds.items()}
     ours = rounds[GOVERNED]
-    always = stand.kept / stand.lasting
-    at_best = by_a_fixed_number([*stand.steady, *(one.steady for each in rounds.values() for one in each)])
+    always = stand.lasting.kept / stand.lasting.carried
+    at_best = by_a_fixed_number([*stand.lasting.steady, *(one.steady for each in rounds.values() for one in each)])
     return ScenarioResult(
         f"overload_{load:g}",
         f"What is served when {load:g} times as much is sent as can be carried?",
@@ -131,7 +131,7 @@ def _round(stand: Stand, wish: Wish, load: float, seed: int) -> Round:
     low, every = (max(1, round(share * before)) for share in (BEFORE, load))
     ran = stand.rig.onbeat(surging(low, scene_s, Surge(every - low, BEGINS_SHARE * scene_s), seed=seed), wish)
     from_s = wish.count_from_s
-    best = stand.lasting * stand.bound_in(ran, from_s=from_s)
+    best = stand.lasting.carried * stand.bound_in(ran, from_s=from_s)
     speeds = stand.speeds_in(ran, from_s=from_s)
     steady = steadily(speeds, period_s=MOMENT_S, slack_s=SLACK_S)
     return Round(ran, from_s, load, before, best, steady, slowest(speeds, round(SLOWEST_S / MOMENT_S)))

@@ -75,6 +75,23 @@ class Climb:
     tried: list[tuple[int, Trial]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What the best static setting carries in trials as long as those of trouble, as shares of the bare calls.
+
+    With a little more than is carried a queue grows that a trial of a few seconds is over before it is late.
+
+    - `carried`: on this machine, as it was in them.
+    - `kept`: on one that is always as fast: where it stutters, all are kept healthy that it carries `steadily`, which
+      tells sustained trials, all of whose streams were healthy, from the others.
+    - `steady`: how much of its mean the machine carried steadily in each trial.
+    """
+
+    carried: float
+    kept: float
+    steady: tuple[float, ...] = ()
+
+
 class Stand:
     """What the live scenarios of one run share: the rig, the scale, and how many streams the machine carries."""
 
@@ -163,33 +180,12 @@ class Stand:
             self.climb(left, trials=trials // 2, climbs=climbs)
         return {each: climbs[str(each)].stairs.end for each in settings}
 
-    @property
-    def lasting(self) -> float:
-        """What the best static setting carries in trials as long as those of trouble, as a share of the bare calls.
-
-        With a little more than is carried a queue grows that a trial of a few seconds is over before it is late.
-        """
-        return self._lasting[0]
-
-    @property
-    def kept(self) -> float:
-        """The same on a machine that is always as fast: where it stutters, all are kept that it carries `steadily`.
-
-        That tells trials that were sustained, and all of whose streams were healthy, from the others.
-        """
-        return self._lasting[1]
-
-    @property
-    def steady(self) -> tuple[float, ...]:
-        """How much of its mean the machine carried steadily in each of those trials."""
-        return self._lasting[2]
-
     @cached_property
-    def _lasting(self) -> tuple[float, float, tuple[float, ...]]:
-        """Carried and kept by the best static setting in long trials, by the bare calls as in each trial itself."""
+    def lasting(self) -> Lasting:
+        """What long trials tell of the best static setting, by the bare calls as in each trial itself."""
         first = self.static[self.best_static]
         if not self.scale.climbs:
-            return first, first, ()
+            return Lasting(first, first)
         carried, kept, steady = Edge(_LASTING_FIRST * first), Edge(_LASTING_FIRST * first), []
         for number in range(_LASTING_TRIALS_HURRIED if self.is_hurried else _LASTING_TRIALS):
             streams = max(1, round(carried.share * self.bound_now()))
@@ -198,7 +194,7 @@ class Stand:
             steady.append(steadily(self.speeds_in(ran), period_s=MOMENT_S, slack_s=SLACK_S))
             carried.tried(streams / bare, is_sustained=is_sustained)
             kept.tried(streams / bare / steady[-1], is_sustained=is_sustained)
-        return carried.end, kept.end, tuple(steady)
+        return Lasting(carried.end, kept.end, tuple(steady))
 
     @property
     def best_static(self) -> Static:

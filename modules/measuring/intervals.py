@@ -30,15 +30,12 @@ def interval_of(rounds: Sequence[float]) -> Interval:
 
     One round says nothing of its spread: the interval is then the number itself. Raises `ValueError` without any.
     """
-    if not rounds:
-        raise ValueError("no interval of nothing")
+    if not rounds[1:]:
+        return mean_interval_of(rounds)
     middle = statistics.median(rounds)
-    if len(rounds) == 1:
-        return Interval(middle, middle, middle)
     is_positive = min(rounds) > 0
-    values = [math.log(value) for value in rounds] if is_positive else list(rounds)
-    mean, half = statistics.fmean(values), t_975(len(values) - 1) * standard_error(values)
-    low, high = mean - half, mean + half
+    mean = mean_interval_of([math.log(value) for value in rounds] if is_positive else rounds)
+    low, high = mean.low, mean.high
     if is_positive:
         low, high = math.exp(max(low, -700.0)), math.exp(min(high, 700.0))
     return Interval(middle, min(low, middle), max(high, middle))
